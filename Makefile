@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make scan` and `make test`. Each makes .venv and installs what it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+SEED   ?= 1
+OUT    ?= scans/seed-$(SEED)
+
+.PHONY: scan test lint model clean
+
+scan: $(VENV)/.host                      ## scan an emulated slide; prints where the slide and the report are
+	@rm -rf $(OUT)
+	@$(BIN)/wsi-host scan --profile emulated --out $(OUT) --seed $(SEED) --compare-sweep
+
+test: $(VENV)/.development lint          ## lint, types and all tests
+	@$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.development
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+model: $(VENV)/.development              ## twin -> stacks -> training -> INT8 -> signed bundle, from nothing
+	@$(BIN)/wsi-export model --workdir build/model
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.host: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing the scanner's software into $(VENV) ..."
+	@$(PIP) -e . && touch $@
+
+$(VENV)/.development: $(VENV)/.host
+	@echo "Installing the training, export and test tools into $(VENV) ..."
+	@$(PIP) -e '.[training,export,bench,development]' && touch $@
+
+clean:
+	rm -rf $(VENV) build scans *.egg-info

@@ -1,0 +1,1 @@
+"""The runtime on the device: drives camera and stage, focuses, scans, writes the slide. Also holds the twin."""

@@ -1,0 +1,1 @@
+"""Cameras: the port that the focus loop uses, and its drivers."""

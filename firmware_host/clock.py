@@ -1,0 +1,94 @@
+"""One clock for everything that waits, and a ledger of where the time went. Nothing else may sleep.
+
+On the device the clock is the monotonic one; on the twin it is virtual: time passes only when somebody waits,
+so a scan of hundreds of fields takes seconds and is repeatable to the nanosecond.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal, Protocol, get_args
+
+Phase = Literal["move", "settle", "expose", "readout", "infer", "write", "wait"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+class Clock(Protocol):
+    """Time in integer nanoseconds. Every wait names its phase, so that each field's time can be accounted for."""
+
+    def now_ns(self) -> int:
+        """Time since an arbitrary origin; never goes back."""
+
+    def wait_until(self, deadline_ns: int, phase: Phase) -> None:
+        """Return at the deadline, or at once when it has passed; the time waited is booked under `phase`."""
+
+    @contextmanager
+    def work(self, phase: Phase) -> Iterator[None]:
+        """Book the time that the body takes under `phase`."""
+
+    def booked_ns(self) -> dict[Phase, int]:
+        """Total time booked under each phase so far (a copy)."""
+
+
+class VirtualClock:
+    """Time passes only by `wait_until`, and by what the table of work costs says that work takes.
+
+    :param work_ns: what one `work` block of a phase costs, ns; 0 where the phase is missing.
+    """
+
+    def __init__(self, start_ns: int = 0, work_ns: Mapping[Phase, int] | None = None) -> None:
+        self._now_ns = start_ns
+        self._work_ns = dict(work_ns or {})
+        self._booked = dict.fromkeys(PHASES, 0)
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def wait_until(self, deadline_ns: int, phase: Phase) -> None:
+        if deadline_ns > self._now_ns:
+            self._booked[phase] += deadline_ns - self._now_ns
+            self._now_ns = deadline_ns
+
+    @contextmanager
+    def work(self, phase: Phase) -> Iterator[None]:
+        yield
+        self.wait_until(self._now_ns + self._work_ns.get(phase, 0), phase)
+
+    def booked_ns(self) -> dict[Phase, int]:
+        return dict(self._booked)
+
+
+class MonotonicClock:
+    """The machine's monotonic clock. Waits sleep to shortly before the deadline and spin the rest.
+
+    :param spin_ns: how long before a deadline sleeping ends and spinning begins; the scheduler's usual lateness.
+    """
+
+    def __init__(self, spin_ns: int = 100_000) -> None:
+        self._spin_ns = spin_ns
+        self._booked = dict.fromkeys(PHASES, 0)
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def wait_until(self, deadline_ns: int, phase: Phase) -> None:
+        began = now = time.monotonic_ns()
+        while now < deadline_ns:
+            left = deadline_ns - now
+            if left > self._spin_ns:
+                time.sleep((left - self._spin_ns) * 1e-9)
+            now = time.monotonic_ns()
+        self._booked[phase] += now - began
+
+    @contextmanager
+    def work(self, phase: Phase) -> Iterator[None]:
+        began = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            self._booked[phase] += time.monotonic_ns() - began
+
+    def booked_ns(self) -> dict[Phase, int]:
+        return dict(self._booked)

@@ -1,0 +1,1 @@
+"""Digital pins: the port that motion uses, and its drivers."""
