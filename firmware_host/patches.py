@@ -47,7 +47,7 @@ def texture(patches: Images) -> NDArray[np.float32]:
     """Standard deviation of luminance (0 to 1) of each patch of an (N, H, W, 3) uint8 stack, from every 4th pixel."""
     sparse = patches[:, ::4, ::4].astype(np.float32)
     luminance = sparse @ (np.array(LUMINANCE, np.float32) / 255)
-    return luminance.std(axis=(1, 2))
+    return np.asarray(luminance.std(axis=(1, 2)))
 
 
 def grid(image: Images, side: int) -> Images:

@@ -1,0 +1,209 @@
+"""The optical column: what light leaves the objective for a place on the slide and a stage height.
+
+A field is cut into a few thin layers; each is blurred by its own distance from focus (`pupil`), colour by colour.
+The light that a pixel absorbs is shared among the layers as its stain is, so that a stack with all
+layers in focus gives back exactly the specimen's absorption.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.twin.pupil import DefocusTransfer
+from firmware_host.twin.section import Specimen
+from firmware_host.twin.slide import Surface
+
+Floats = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+
+_LAYERS = 3
+_LAYER_STEP_UM = 0.9
+_MARGIN_PX = 24
+_TEXTURE_FLOOR = 1e-7
+
+
+@dataclass(frozen=True)
+class _View:
+    """A field's spectra, by colour and layer; None where nothing lies in the view."""
+
+    spectra: Sequence[Sequence[Spectrum]] | None
+    layers_z_um: Sequence[float]
+    focus_z_um: float | None
+
+
+class OpticalColumn:
+    """Images a specimen through the objective.
+
+    :param transfers: one per colour, red, green, blue.
+    :param colour_shift_um: z at which red, green and blue are in focus, relative to the surface.
+    :param shape: (height, width) of a field, pixels.
+    """
+
+    def __init__(
+        self,
+        specimen: Specimen,
+        surface: Surface,
+        transfers: Sequence[DefocusTransfer],
+        colour_shift_um: Sequence[float],
+        shape: tuple[int, int],
+        pixel_um: float,
+    ) -> None:
+        self._specimen = specimen
+        self._surface = surface
+        self._transfers = transfers
+        # The slide's surface is where green detail is sharpest, whatever the aberrations.
+        self._colour_shift_um = [shift - transfers[1].best_focus_um for shift in colour_shift_um]
+        self._shape = shape
+        self._pixel_um = pixel_um
+        self._padded = (_smooth_size(shape[0] + 2 * _MARGIN_PX), _smooth_size(shape[1] + 2 * _MARGIN_PX))
+        self._radii = [self._radial_index(transfer) for transfer in transfers]
+        self._pool = ThreadPoolExecutor(2)
+        self._look = functools.lru_cache(maxsize=2)(self._prepare)
+
+    def transmittance(self, x_um: float, y_um: float, z_um: float) -> list[Floats]:
+        """(H, W) transmitted light per colour, 1 = empty glass, with the field's centre at (x, y) and the stage at z."""
+        view = self._look(round(x_um, 3), round(y_um, 3))
+        if view.spectra is None:
+            return [np.ones(self._shape, np.float32)] * len(self._transfers)
+        spectra = view.spectra
+
+        def render(colour: int) -> Floats:
+            total: Spectrum | None = None
+            for spectrum, layer_z_um in zip(spectra[colour], view.layers_z_um, strict=True):
+                defocus_um = z_um - layer_z_um - self._colour_shift_um[colour]
+                transfer = self._transfers[colour].at(defocus_um).take(self._radii[colour], mode="clip")
+                part = spectrum * transfer
+                total = part if total is None else np.add(total, part, out=total)
+            assert total is not None
+            image = np.fft.irfft2(total, s=self._padded)
+            top, left = self._corner
+            image = image[top : top + self._shape[0], left : left + self._shape[1]]
+            return cast(Floats, np.maximum(image + np.float32(1), 0, dtype=np.float32))
+
+        return self._map(render)
+
+    def focus_z_um(self, x_um: float, y_um: float) -> float | None:
+        """The true z of focus of the field at (x, y): where its detail lies, weighted by its strength.
+
+        None where the field has no detail to focus on.
+        """
+        return self._look(round(x_um, 3), round(y_um, 3)).focus_z_um
+
+    @property
+    def _corner(self) -> tuple[int, int]:
+        return (self._padded[0] - self._shape[0]) // 2, (self._padded[1] - self._shape[1]) // 2
+
+    def _map(self, task: Callable[[int], Floats]) -> list[Floats]:
+        return list(self._pool.map(task, range(len(self._transfers))))
+
+    def _prepare(self, x_um: float, y_um: float) -> _View:
+        height, width = self._padded
+        top, left = self._corner
+        left_px = x_um / self._pixel_um - self._shape[1] / 2 - left
+        top_px = y_um / self._pixel_um - self._shape[0] / 2 - top
+        column, row = math.floor(left_px), math.floor(top_px)
+        matter = self._specimen.matter(column, row, width, height)
+        if float(matter.stain[:, ::4, ::4].max()) < 1e-3:
+            return _View(None, (), None)
+        middle_um = self._surface.z_um(np.array(x_um), np.array(y_um)).item()
+        offset_um = matter.offset_um + self._tilt(column, row, middle_um)
+        absorbance = [np.tensordot(stain, matter.stain, 1) for stain in self._specimen.absorbance.T]
+        shares = layer_shares(offset_um, self._specimen.thickness_um)
+        focus_um = _focus_of(absorbance, offset_um, self._corner, self._shape)
+        ramp_y = np.exp(2j * np.pi * np.fft.fftfreq(height) * (top_px - row)).astype(np.complex64)[:, None]
+        ramp_x = np.exp(2j * np.pi * np.fft.rfftfreq(width) * (left_px - column)).astype(np.complex64)[None, :]
+
+        def transform(colour: int) -> list[Spectrum]:
+            contrast = np.expm1(-absorbance[colour])
+            return [np.fft.rfft2(contrast * share) * ramp_y * ramp_x for share in shares]
+
+        spectra = list(self._pool.map(transform, range(len(self._transfers))))
+        layers = [middle_um + (index - (_LAYERS - 1) / 2) * _LAYER_STEP_UM for index in range(_LAYERS)]
+        return _View(spectra, layers, None if focus_um is None else middle_um + focus_um)
+
+    def _tilt(self, column: int, row: int, middle_um: float) -> Floats:
+        """(H, W) z of focus of the padded view relative to its middle, from the surface at 9 x 9 points."""
+        height, width = self._padded
+        rows, columns = np.linspace(0, height - 1, 9), np.linspace(0, width - 1, 9)
+        x_um = (column + columns)[None, :] * self._pixel_um
+        y_um = (row + rows)[:, None] * self._pixel_um
+        knots = self._surface.z_um(x_um, y_um) - middle_um
+        across = np.stack([np.interp(np.arange(width), columns, knot) for knot in knots])
+        at = np.arange(height) / (height - 1) * 8
+        low = np.minimum(at.astype(np.int64), 7)
+        share = (at - low)[:, None]
+        return cast(Floats, (across[low] * (1 - share) + across[low + 1] * share).astype(np.float32))
+
+    def _radial_index(self, transfer: DefocusTransfer) -> NDArray[np.intp]:
+        """For every sample of the half spectrum, its place in the radial table."""
+        fy = np.fft.fftfreq(self._padded[0], self._pixel_um)[:, None]
+        fx = np.fft.rfftfreq(self._padded[1], self._pixel_um)[None, :]
+        samples = len(transfer.at(0.0))
+        place = np.hypot(fy, fx) / transfer.cutoff_per_um * (samples - 1)
+        return np.asarray(np.minimum(np.round(place), samples - 1), np.intp)
+
+
+def layer_shares(offset_um: Floats, thickness_um: float) -> list[Floats]:
+    """How much of each pixel's matter counts to each layer; the shares of a pixel add up to 1.
+
+    A pixel's matter fills a slab of the given thickness around its offset; each height is shared linearly between
+    the two layers next to it (the integral of a tent over the slab). Matter beyond the outermost layers counts to
+    these.
+    """
+    half = np.float32(max(thickness_um, 0.02) / 2 / _LAYER_STEP_UM)
+    place = offset_um / np.float32(_LAYER_STEP_UM)
+    # integral of the rising ramps: the share of the slab that counts to the layers above each gap between layers
+    gaps = [np.float32(gap - (_LAYERS - 1) / 2) for gap in range(_LAYERS - 1)]
+    above = [_ramp_mean(place - gap, half) for gap in gaps]
+    return [1 - above[0], *(low - high for low, high in itertools.pairwise(above)), above[-1]]
+
+
+def _ramp_mean(centre: Floats, half: np.float32) -> Floats:
+    """Mean of clip(u, 0, 1) over u in centre ± half."""
+    low, high = np.maximum(centre - half, 0), np.maximum(centre + half, 0)
+    area = (_ramp_area(high) - _ramp_area(low)) / (2 * half)
+    return cast(Floats, area)
+
+
+def _ramp_area(u: Floats) -> Floats:
+    """Integral of clip(t, 0, 1) for t from 0 to u, u >= 0."""
+    inner = np.minimum(u, 1)
+    return cast(Floats, inner * inner * np.float32(0.5) + (u - inner))
+
+
+def _focus_of(
+    absorbance: Sequence[Floats], offset_um: Floats, corner: tuple[int, int], shape: tuple[int, int]
+) -> float | None:
+    """Mean z of focus of a field's pixels, weighted by the squared gradient of luminance at half resolution."""
+    inner = (slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1]))
+    red, green, blue = (np.exp(-plane[inner][::2, ::2]) for plane in absorbance)
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    energy = np.zeros_like(light)
+    energy[:, 1:-1] += (light[:, 2:] - light[:, :-2]) ** 2
+    energy[1:-1] += (light[2:] - light[:-2]) ** 2
+    total = float(energy.sum(dtype=np.float64))
+    if total < _TEXTURE_FLOOR * energy.size:
+        return None
+    return float((energy * offset_um[inner][::2, ::2]).sum(dtype=np.float64) / total)
+
+
+def _smooth_size(least: int) -> int:
+    """The smallest even number >= least with no prime factor above 5: a fast length for the FFT."""
+    size = least + least % 2
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2

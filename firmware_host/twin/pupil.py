@@ -1,0 +1,141 @@
+"""Wave optics of a defocused objective: the transfer function of a thin layer, by distance from focus.
+
+Scalar, weak-object theory for a circular pupil: exact for small contrast, with the full high-aperture phase of
+defocus. Nothing here knows of pixels on a slide or of a camera.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.optics import Objective
+
+Floats = NDArray[np.float32]
+
+_GRID = 256  # samples across the Fourier plane; the pupil takes half of it, so its autocorrelation fits
+_RADIUS = _GRID // 4
+_GRID_STEP_UM = 0.1
+_MAX_WAVES = 14.0  # beyond this the pupil's phase is undersampled, and geometric optics takes over
+
+
+@dataclass(frozen=True)
+class Aberrations:
+    """What makes an objective differ from an ideal one.
+
+    :param spherical_waves: balanced primary spherical aberration, waves RMS (Zernike Z(4,0)).
+    :param coherence: condenser aperture over objective aperture, 0.3 to 1; 1 is fully incoherent.
+    :param phase_ratio: the specimen's phase shift over its amplitude absorption; what makes edges glow on one side
+        of focus and darken on the other. No effect at coherence 1.
+    """
+
+    spherical_waves: float = 0.0
+    coherence: float = 1.0
+    phase_ratio: float = 0.0
+
+
+class DefocusTransfer:
+    """Radial transfer function of intensity contrast for one colour, tabulated on demand.
+
+    :param samples: length of the tables; sample i stands at spatial frequency i/(samples-1) · cutoff.
+    """
+
+    def __init__(self, optics: Objective, aberrations: Aberrations, samples: int = 512) -> None:
+        self._optics = optics
+        self._aberrations = aberrations
+        self._samples = samples
+        self._tables: dict[int, Floats] = {}
+        axis = np.arange(_GRID, dtype=np.float64)
+        axis = np.minimum(axis, _GRID - axis) / _RADIUS
+        rho2 = axis[:, None] ** 2 + axis[None, :] ** 2
+        self._inside = rho2 <= 1.0
+        self._source = rho2 <= aberrations.coherence**2
+        sine = optics.na / optics.immersion_index
+        # Path of defocus s: s·n·cos(theta), with sin(theta) = rho·NA/n; Z(4,0) = sqrt(5)·(6·rho^4 - 6·rho^2 + 1).
+        rho2 = rho2[self._inside]
+        self._per_um = optics.immersion_index * np.sqrt(1.0 - sine**2 * rho2) / optics.wavelength_um
+        self._spherical = aberrations.spherical_waves * math.sqrt(5) * (6 * rho2**2 - 6 * rho2 + 1)
+        edge = optics.immersion_index * (1.0 - math.sqrt(1.0 - sine**2)) / optics.wavelength_um
+        self._geometric_beyond_um = _MAX_WAVES / edge
+
+    @property
+    def cutoff_per_um(self) -> float:
+        """Spatial frequency of the last sample, cycles per um: 2·NA/lambda."""
+        return 2.0 * self._optics.na / self._optics.wavelength_um
+
+    @functools.cached_property
+    def best_focus_um(self) -> float:
+        """Where a thin detail is sharpest, um from the pupil's own zero: aberrations move it a little.
+
+        Sharpness is the energy of the gradient of an object with a 1/f amplitude spectrum, up to 3/4 of the cutoff.
+        """
+        step_um = self._optics.depth_of_field_um / 20
+        places = np.arange(-30, 31)
+        frequency = np.linspace(0, 1, self._samples)
+        weight = np.where(frequency < 0.75, frequency, 0)
+        energy = [float((self.at(place * step_um) ** 2 * weight).sum()) for place in places]
+        top = min(max(int(np.argmax(energy)), 1), len(places) - 2)
+        before, peak, after = energy[top - 1 : top + 2]
+        return float(step_um * (places[top] + 0.5 * (before - after) / (before - 2 * peak + after)))
+
+    def at(self, defocus_um: float) -> Floats:
+        """(samples,) transfer of contrast, 1 at zero frequency; linear between tables 0.1 um apart.
+
+        :param defocus_um: stage z minus the layer's z of focus, um, of any size.
+        """
+        place = defocus_um / _GRID_STEP_UM
+        low = math.floor(place)
+        share = np.float32(place - low)
+        return (1 - share) * self._table(low) + share * self._table(low + 1)
+
+    def _table(self, index: int) -> Floats:
+        table = self._tables.get(index)
+        if table is None:
+            defocus_um = index * _GRID_STEP_UM
+            geometric = abs(defocus_um) > self._geometric_beyond_um
+            table = self._geometric(defocus_um) if geometric else self._wave(defocus_um)
+            self._tables[index] = table
+        return table
+
+    def _wave(self, defocus_um: float) -> Floats:
+        """Cross-correlation of the illuminated pupil with the pupil along one diameter (Streibl, JOSA A 2, 1985)."""
+        phase = 2 * np.pi * (defocus_um * self._per_um + self._spherical)
+        pupil = np.zeros(self._inside.shape, np.complex64)
+        pupil[self._inside] = np.exp(1j * phase)
+        spread = np.fft.fft2(pupil)
+        lit = spread if self._aberrations.coherence >= 1 else np.fft.fft2(pupil * self._source)
+        product = np.conj(lit) * spread
+        correlation = np.fft.ifft(product.sum(axis=0))[: 2 * _RADIUS + 1]
+        correlation /= correlation[0].real
+        contrast = correlation.real + self._aberrations.phase_ratio * correlation.imag
+        contrast[-1] = 0.0
+        at = np.linspace(0.0, 2.0 * _RADIUS, self._samples)
+        return np.interp(at, np.arange(2 * _RADIUS + 1), contrast).astype(np.float32)
+
+    def _geometric(self, defocus_um: float) -> Floats:
+        """Far from focus the spread is a disc: 2·J1(a)/a (Hopkins, Proc. R. Soc. A 231, 1955), a = 2·pi·f·radius."""
+        sine = self._optics.na / self._optics.immersion_index
+        radius_um = abs(defocus_um) * sine / math.sqrt(1.0 - sine**2)
+        frequency = np.linspace(0.0, self.cutoff_per_um, self._samples)
+        argument = 2 * np.pi * frequency * radius_um
+        return _jinc(argument).astype(np.float32)
+
+
+def colour_transfers(
+    optics: Objective, aberrations: Aberrations, wavelengths_um: tuple[float, ...]
+) -> list[DefocusTransfer]:
+    """One transfer per colour of the camera."""
+    return [DefocusTransfer(replace(optics, wavelength_um=each), aberrations) for each in wavelengths_um]
+
+
+def _jinc(argument: NDArray[np.float64]) -> NDArray[np.float64]:
+    """2·J1(a)/a: the mean of cos(a·x) over a disc, by Gauss-Chebyshev quadrature of the second kind."""
+    order = 400
+    angle = np.arange(1, order + 1) * np.pi / (order + 1)
+    weights = 2.0 / (order + 1) * np.sin(angle) ** 2
+    return cast(NDArray[np.float64], np.cos(np.outer(argument, np.cos(angle))) @ weights)
