@@ -70,7 +70,7 @@ class OpticalColumn:
         self._look = functools.lru_cache(maxsize=2)(self._prepare)
 
     def transmittance(self, x_um: float, y_um: float, z_um: float) -> list[Floats]:
-        """(H, W) transmitted light per colour, 1 = empty glass, with the field's centre at (x, y) and the stage at z."""
+        """(H, W) transmitted light per colour, 1 = empty glass: the field's centre at (x, y), the stage at z, um."""
         view = self._look(round(x_um, 3), round(y_um, 3))
         if view.spectra is None:
             return [np.ones(self._shape, np.float32)] * len(self._transfers)

@@ -1,0 +1,79 @@
+"""The emulated camera: frames come at the sensor's pace, whether anybody wants them or not.
+
+A frame shows the stage where it was while that frame was exposed. One that began during a move is smeared, and is
+delivered after the move is over: whoever takes "the next frame" gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from firmware_host.camera.port import Frame
+from firmware_host.clock import Clock
+from firmware_host.errors import HardwareError
+from firmware_host.profile import CameraTable
+from firmware_host.twin.column import OpticalColumn
+from firmware_host.twin.sensor import Sensor
+
+_MOVED_UM = 0.02
+
+
+class EmulatedCamera:
+    """A free-running camera over the twin's slide.
+
+    :param position_um: (x, y, z) of the stage at a time on the clock; x and y in slide coordinates.
+    :param lamp: brightness of the lamp now, relative to its setting.
+    """
+
+    def __init__(
+        self,
+        table: CameraTable,
+        clock: Clock,
+        column: OpticalColumn,
+        sensor: Sensor,
+        position_um: Callable[[int], tuple[float, float, float]],
+        lamp: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._column = column
+        self._sensor = sensor
+        self._position_um = position_um
+        self._lamp = lamp
+        self._shape = (table.height_px, table.width_px)
+        self._period_ns = round(table.frame_period_ms * 1e6)
+        self._exposure_ns = round(table.exposure_ms * 1e6)
+        self._readout_ns = round(table.readout_ms * 1e6)
+        self._started_ns = clock.now_ns()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._shape
+
+    def capture(self, not_before_ns: int, timeout_s: float) -> Frame:
+        latency_ns = self._exposure_ns + self._readout_ns
+        now_ns = self._clock.now_ns()
+        # Not older than asked for, and not delivered already: delivered frames are gone.
+        earliest_ns = max(not_before_ns, now_ns - latency_ns, self._started_ns)
+        sequence = -((self._started_ns - earliest_ns) // self._period_ns)
+        start_ns = self._started_ns + sequence * self._period_ns
+        if start_ns + latency_ns > now_ns + round(timeout_s * 1e9):
+            self._clock.wait_until(now_ns + round(timeout_s * 1e9), "wait")
+            raise HardwareError(f"camera: no frame within {timeout_s:g} s; check its cable and the frame rate")
+        self._clock.wait_until(start_ns + self._exposure_ns, "expose")
+        self._clock.wait_until(start_ns + latency_ns, "readout")
+        return Frame(self._image(start_ns, sequence), start_ns, self._exposure_ns, sequence)
+
+    def close(self) -> None:
+        """Nothing runs between captures."""
+
+    def _image(self, start_ns: int, sequence: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        places = [self._position_um(start_ns + self._exposure_ns * part // 4) for part in (0, 1, 2, 3, 4)]
+        spread = max(np.ptp(coordinate) for coordinate in zip(*places, strict=True))
+        if spread <= _MOVED_UM:
+            light = self._column.transmittance(*places[2])
+        else:
+            renders = [self._column.transmittance(*place) for place in places]
+            light = [np.mean(planes, axis=0, dtype=np.float32) for planes in zip(*renders, strict=True)]
+        return self._sensor.expose(light, self._lamp(), sequence)
