@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
 
-AXES = ("x", "y", "z")
 AxisName = Literal["x", "y", "z"]
+AXES: tuple[AxisName, ...] = ("x", "y", "z")
 
 Pin = Annotated[int, Field(ge=0, le=511, description="BCM or line number")]
 
@@ -211,7 +211,7 @@ class Profile(_Table):
             pins.append(("emergency_stop_pin", self.emergency_stop_pin))
         shared_enable: set[int] = set()
         for name in AXES:
-            axis = self.axes.of(name)  # type: ignore[arg-type]
+            axis = self.axes.of(name)
             for key in ("step_pin", "dir_pin", "enable_pin", "limit_pin", "fault_pin"):
                 pin = getattr(axis, key)
                 if pin is None or (key == "enable_pin" and pin in shared_enable):

@@ -1,0 +1,1 @@
+"""From z-stacks to a trained focus network. Needs torch; never runs on the device."""
