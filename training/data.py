@@ -122,7 +122,7 @@ class PairSet:
             if _deviation(second) >= self._rule.min_weight:
                 break
         # Real stages do not move straight up: mostly a fraction of a pixel, here whole pixels.
-        dy, dx = (rng.integers(-2, 3, 2) if rng.random() < 0.3 else (0, 0))
+        dy, dx = rng.integers(-2, 3, 2) if rng.random() < 0.3 else (0, 0)
         first = before[y + dy : y + dy + side, x + dx : x + dx + side]
         first, second = _resized(first, self._rule.size_px), _resized(second, self._rule.size_px)
         if rng.random() < 0.5:

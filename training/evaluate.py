@@ -53,15 +53,15 @@ def predict(network: FocusNetwork, batch: Batch) -> tuple[NDArray[np.float32], N
     return np.concatenate(moves), np.concatenate(weights)
 
 
-def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int = 400, min_weight: float = 0.02) -> Errors:
+def field_errors(
+    network: FocusNetwork, pairs: PairSet, patches: int, count: int = 400, min_weight: float = 0.02
+) -> Errors:
     """Errors over `count` pairs of frames spread over the set."""
     batch = pairs.fields(count, patches, seed=5)
     return summarise(batch, *predict(network, batch), min_weight)
 
 
-def summarise(
-    batch: Batch, moves: NDArray[np.float32], weights: NDArray[np.float32], min_weight: float
-) -> Errors:
+def summarise(batch: Batch, moves: NDArray[np.float32], weights: NDArray[np.float32], min_weight: float) -> Errors:
     """Vote field by field and compare with the truth."""
     errors, truths = [], []
     blank = 0

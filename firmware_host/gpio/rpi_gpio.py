@@ -1,4 +1,4 @@
-"""The GPIO port over anything that has the functions of RPi.GPIO: the library itself, its stand-ins, the twin's board."""
+"""The GPIO port over anything with the functions of RPi.GPIO: the library, its stand-ins, the twin's board."""
 
 from __future__ import annotations
 

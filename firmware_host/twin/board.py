@@ -27,7 +27,18 @@ Listener = Callable[[int, bool], None]
 class _Pin:
     """One channel: its direction, its level, who listens, and the history of its edges."""
 
-    __slots__ = ("callbacks", "detected", "detects", "driven", "is_output", "level", "levels", "listeners", "pull", "times")
+    __slots__ = (
+        "callbacks",
+        "detected",
+        "detects",
+        "driven",
+        "is_output",
+        "level",
+        "levels",
+        "listeners",
+        "pull",
+        "times",
+    )
 
     def __init__(self) -> None:
         self.is_output: bool | None = None

@@ -80,7 +80,9 @@ class MotorAxis:
         # A short hop shakes the frame less than a long move: the amplitude grows over the last 20 steps.
         travel_um = abs(self._places[last] - self._places[max(0, last - 20)])
         amplitude_um = twin.ring_um * min(1.0, travel_um / (20 * self._step_um))
-        return amplitude_um * math.exp(-since_ms / twin.ring_decay_ms) * math.cos(2e-3 * math.pi * twin.ring_hz * since_ms)
+        return (
+            amplitude_um * math.exp(-since_ms / twin.ring_decay_ms) * math.cos(2e-3 * math.pi * twin.ring_hz * since_ms)
+        )
 
     def _follows(self, time_ns: int, way: int) -> bool:
         interval_ns = time_ns - self._last_ns

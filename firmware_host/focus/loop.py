@@ -1,0 +1,107 @@
+"""The two-shot focus loop: two frames a known distance apart, one predicted move, every approach from below.
+
+The second frame is taken at the pivot itself, so where the focus surface is right it already is the tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_host.camera.port import Frame
+from firmware_host.clock import Clock
+from firmware_host.focus.estimator import Estimate, TwoShotEstimator
+from firmware_host.focus.eye import Eye
+from firmware_host.focus.result import FocusResult, FocusStage, Status
+from firmware_host.focus.sweep import ContrastSweep
+from firmware_host.optics import Objective
+from firmware_host.profile import FocusTable
+
+_Result = Callable[[Frame, Status], FocusResult]
+
+TRUSTED_DOF = 3.5
+"""A longer predicted move is right in its direction but less in its length: a second pair confirms it."""
+
+
+class TwoShotFocus:
+    """The default way to focus a field.
+
+    1. Below the pivot by delta while the XY move runs: first frame. 2. Up by delta: second frame, predict.
+    3. Blank: keep it. In focus: it is the tile. Near: one upward move, the tile. Far or uncertain: another pair
+    around the predicted z, at most `max_repeats`; then the contrast sweep; then the pivot, flagged.
+    """
+
+    def __init__(
+        self,
+        stage: FocusStage,
+        eye: Eye,
+        clock: Clock,
+        estimator: TwoShotEstimator,
+        fallback: ContrastSweep,
+        optics: Objective,
+        focus: FocusTable,
+    ) -> None:
+        self._stage = stage
+        self._eye = eye
+        self._clock = clock
+        self._estimator = estimator
+        self._fallback = fallback
+        self._focus = focus
+        self._dof_um = optics.depth_of_field_um
+        self._delta_um = focus.delta_dof * self._dof_um
+
+    def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
+        before = self._eye.captures
+        first_move_um: float | None = None
+        first_z_um = pivot_um
+        last = Estimate(0.0, 0.0, 0, "uncertain")
+
+        def result(frame: Frame, status: Status) -> FocusResult:
+            return FocusResult(
+                frame=frame,
+                z_um=self._stage.z_um,
+                predicted_um=last.move_um,
+                spread_um=last.spread_um,
+                patches=last.patches,
+                captures=self._eye.captures - before,
+                status=status,
+                first_move_um=first_move_um,
+                first_z_um=first_z_um,
+            )
+
+        around_um = pivot_um
+        self._stage.move_to(x_um=x_um, y_um=y_um, z_um=self._start_below(around_um))
+        for _ in range(self._focus.max_repeats + 1):
+            if not (self._stage.z_allowed(around_um) and self._stage.z_allowed(around_um - self._delta_um)):
+                break
+            second, last = self._pair(around_um)
+            if last.status == "blank":
+                return result(second, "blank")
+            if first_move_um is None:
+                first_move_um, first_z_um = last.move_um, self._stage.z_um
+            target_um = self._stage.z_um + last.move_um
+            if last.status == "ok":
+                if abs(last.move_um) <= self._focus.accept_dof * self._dof_um:
+                    return result(second, "focused")
+                if abs(last.move_um) <= TRUSTED_DOF * self._dof_um and self._stage.z_allowed(target_um):
+                    return result(self._eye.look(self._stage.move_to(z_um=target_um)), "focused")
+            around_um = target_um
+        return self._fall_back(pivot_um, result)
+
+    def _start_below(self, around_um: float) -> float:
+        """Where the XY move takes z along to; the pivot itself when there is no room below it."""
+        below_um = around_um - self._delta_um
+        return below_um if self._stage.z_allowed(below_um) else around_um
+
+    def _pair(self, around_um: float) -> tuple[Frame, Estimate]:
+        """Two frames, `delta` below and at `around_um`, and what they say."""
+        first = self._eye.look(self._stage.move_to(z_um=around_um - self._delta_um))
+        second = self._eye.look(self._stage.move_to(z_um=around_um))
+        with self._clock.work("infer"):
+            return second, self._estimator.estimate(first.image, second.image)
+
+    def _fall_back(self, pivot_um: float, result: _Result) -> FocusResult:
+        """The sweep; and when it finds nothing either, the pivot, flagged."""
+        found = self._fallback.search(pivot_um)
+        if found.z_um is not None and self._stage.z_allowed(found.z_um):
+            return result(self._eye.look(self._stage.move_to(z_um=found.z_um)), "swept")
+        return result(self._eye.look(self._stage.move_to(z_um=pivot_um)), "predicted")

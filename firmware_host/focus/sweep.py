@@ -1,0 +1,96 @@
+"""The contrast sweep: look at many heights, go back to the sharpest. The fallback, and the yardstick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_host.camera.port import Frame
+from firmware_host.focus.contrast import Peak, brenner, fit_peak, luminance
+from firmware_host.focus.eye import Eye
+from firmware_host.focus.result import FocusResult, FocusStage
+from firmware_host.optics import Objective
+from firmware_host.profile import FocusTable
+
+_LEAST_CONTRAST = 0.25  # a curve that varies less says nothing
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: a place to go, or None when the curve is flat or its top lies outside."""
+
+    z_um: float | None
+
+
+class ContrastSweep:
+    """Brenner's measure at even steps around the pivot, upward only, and a parabola through the top.
+
+    With the default table that is 21 frames, and one more for the tile. When the top lies at an end the sweep is
+    made once more around that end, then given up.
+    """
+
+    def __init__(self, stage: FocusStage, eye: Eye, optics: Objective, focus: FocusTable) -> None:
+        self._stage = stage
+        self._eye = eye
+        self._half_um = focus.sweep_half_range_dof * optics.depth_of_field_um
+        self._step_um = focus.sweep_step_dof * optics.depth_of_field_um
+
+    def search(self, pivot_um: float) -> Swept:
+        """Find the sharpest z around the pivot at the present place; leaves the stage at the end of the sweep."""
+        for _ in range(2):
+            peak = self._sweep(pivot_um)
+            if peak is None or peak.contrast < _LEAST_CONTRAST:
+                return Swept(None)
+            if not peak.at_edge:
+                return Swept(peak.z_um)
+            pivot_um = peak.z_um
+        return Swept(None)
+
+    def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
+        """Focus a field by a sweep alone."""
+        before = self._eye.captures
+        self._stage.move_to(x_um=x_um, y_um=y_um)
+        found = self.search(pivot_um)
+        z_um = pivot_um if found.z_um is None else found.z_um
+        frame: Frame = self._eye.look(self._stage.move_to(z_um=z_um))
+        return FocusResult(
+            frame=frame,
+            z_um=self._stage.z_um,
+            predicted_um=0.0,
+            spread_um=0.0,
+            patches=0,
+            captures=self._eye.captures - before,
+            status="predicted" if found.z_um is None else "swept",
+            first_move_um=None,
+            first_z_um=pivot_um,
+        )
+
+    def _sweep(self, pivot_um: float) -> Peak | None:
+        """The peak around the pivot; None when fewer than three heights lie within the soft limits."""
+        count = round(2 * self._half_um / self._step_um)
+        heights = pivot_um - self._half_um + self._step_um * np.arange(count + 1)
+        allowed = [float(z) for z in heights if self._stage.z_allowed(float(z))]
+        if len(allowed) < 3:
+            return None
+        scores = []
+        for z_um in allowed:
+            frame = self._eye.look(self._stage.move_to(z_um=z_um))
+            scores.append(brenner(luminance(frame.image)) + 1e-6)
+        return fit_peak(allowed, scores)
+
+
+def search_wide(stage: FocusStage, eye: Eye, middle_um: float, half_range_um: float, step_um: float) -> float | None:
+    """Rough z of focus when nothing is known yet: the deviation of a coarsely binned image over a long way.
+
+    :returns: z of the highest sample, None when the curve is flat.
+    """
+    heights = [float(z) for z in np.arange(middle_um - half_range_um, middle_um + half_range_um + 1e-9, step_um)]
+    heights = [z for z in heights if stage.z_allowed(z)]
+    scores = []
+    for z_um in heights:
+        frame = eye.look(stage.move_to(z_um=z_um))
+        scores.append(brenner(luminance(frame.image, bin_px=4)) + 1e-6)
+    if len(heights) < 3 or (max(scores) - min(scores)) < _LEAST_CONTRAST * max(scores):
+        return None
+    return heights[int(np.argmax(scores))]

@@ -1,0 +1,1 @@
+"""Running the network on the device: the port, and its backends."""
