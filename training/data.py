@@ -60,7 +60,7 @@ class PairSet:
         rule: PatchRule,
         max_move_dof: float,
         cache: Path,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: Callable[[int, int], None],
     ) -> None:
         self._rule = rule
         self._sides = [rule.source_px(stack.optics, stack.pixel_um) for stack in stacks]

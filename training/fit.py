@@ -6,7 +6,6 @@ A plain loop on one machine. Same seed, same data, same number of threads: same 
 from __future__ import annotations
 
 import copy
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,7 +115,7 @@ def save_checkpoint(path: Path, network: FocusNetwork, settings: FitSettings) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save({"schema": _CHECKPOINT_SCHEMA, "settings": asdict(settings), "weights": network.state_dict()}, part)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:

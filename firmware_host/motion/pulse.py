@@ -5,7 +5,7 @@ It knows pins and times, not micrometres. Deadlines are absolute, so a late edge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,30 +61,21 @@ class PulseEngine:
         """
         clock, write = self._clock, self._gpio.write
         edges = [_edges(trains) for trains in axes]
-        owner = np.concatenate([np.full(len(each.times_ns), index) for index, each in enumerate(edges)] or [[]])
-        times_ns = np.concatenate([each.times_ns for each in edges] or [[]])
-        order = np.argsort(times_ns, kind="stable")
-        columns = (
-            np.concatenate([column[index] for column in edges_columns])[order].tolist()
-            for index, edges_columns in ((i, [each.columns for each in edges]) for i in range(3))
-        )
-        start_ns = clock.now_ns()
         made = [0] * len(axes)
         high: dict[int, int] = {}
         stopped = False
-        for time_ns, axis, pin, level, way in zip(
-            (times_ns[order] + start_ns).tolist(), owner[order].tolist(), *columns, strict=True
-        ):
+        start_ns = clock.now_ns()
+        for time_ns, axis, pin, level, way in _merged(edges):
             if stop():
                 stopped = True
                 break
-            clock.wait_until(time_ns, "move")
+            clock.wait_until(start_ns + time_ns, "move")
             write(pin, level)
             if way:
                 made[axis] += way
                 high[axis] = pin
-            elif axis in high:
-                high.pop(axis)
+            elif not level:
+                high.pop(axis, None)
         if stopped:
             self._end_pulses(axes, high)
             now_ns = clock.now_ns()
@@ -108,6 +99,17 @@ class _Edges:
     times_ns: NDArray[np.int64]
     columns: tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]
     duration_ns: int
+
+
+def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int]]:
+    """(time_ns, axis, pin, level, way) of all axes' edges in the order of their times."""
+    if not edges:
+        return iter(())
+    times_ns = np.concatenate([each.times_ns for each in edges])
+    order = np.argsort(times_ns, kind="stable")
+    owner = np.repeat(np.arange(len(edges)), [len(each.times_ns) for each in edges])
+    columns = [np.concatenate(each)[order].tolist() for each in zip(*(axis.columns for axis in edges), strict=True)]
+    return zip(times_ns[order].tolist(), owner[order].tolist(), *columns, strict=True)
 
 
 def _edges(trains: Sequence[PulseTrain]) -> _Edges:

@@ -176,6 +176,8 @@ class Stage:
             [(axis, [axis.train(steps, speed_um_s)])],
             lambda: self._halted() or self._closed(axis) == closed,
         )
+        # The motor was stopped from full speed: let it come to rest before it turns.
+        self._clock.wait_until(self._clock.now_ns() + round(axis.table.settle_ms * 1e6), "settle")
         if self._closed(axis) != closed:
             state = "close" if closed else "open"
             raise HardwareError(

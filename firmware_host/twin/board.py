@@ -234,7 +234,7 @@ class EmulatedBoard:
                 listener(now_ns, level)
 
     def _detect(self, channel: int, pin: _Pin) -> None:
-        if pin.detects == self.BOTH or pin.detects == (self.RISING if pin.level else self.FALLING):
+        if pin.detects in (self.BOTH, self.RISING if pin.level else self.FALLING):
             pin.detected = True
             number = channel if self._mode == self.BCM else next(key for key, bcm in _HEADER.items() if bcm == channel)
             for callback in list(pin.callbacks):
