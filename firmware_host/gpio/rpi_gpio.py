@@ -29,14 +29,20 @@ class RpiGpio:
     """GpioPort in BCM numbering.
 
     :param board: a module or object with RPi.GPIO's functions and constants.
+    :raises HardwareError: the board is in use with other pin numbers.
     """
 
     def __init__(self, board: Any) -> None:
         self._board = board
+        self._output = board.output  # looked up once: it is called at every edge
         self._pwm: dict[int, Any] = {}
         board.setwarnings(False)
-        board.setmode(board.BCM)
-        self.write: Callable[[int, bool], None] = board.output
+        try:
+            board.setmode(board.BCM)
+        except ValueError as error:
+            raise HardwareError(
+                "GPIO: this program numbers pins by BOARD already; use BCM numbers, or clean up"
+            ) from error
 
     def setup_output(self, pin: int, initial: bool) -> None:
         self._do(pin, "set as output", lambda: self._board.setup(pin, self._board.OUT, initial=int(initial)))
@@ -46,8 +52,17 @@ class RpiGpio:
         resistor = {"up": board.PUD_UP, "down": board.PUD_DOWN, "off": board.PUD_OFF}[pull]
         self._do(pin, "set as input", lambda: board.setup(pin, board.IN, pull_up_down=resistor))
 
+    def write(self, pin: int, level: bool) -> None:
+        try:
+            self._output(pin, level)
+        except (RuntimeError, ValueError) as error:
+            raise _refused(pin, "write", error) from error
+
     def read(self, pin: int) -> bool:
-        return bool(self._board.input(pin))
+        try:
+            return bool(self._board.input(pin))
+        except (RuntimeError, ValueError) as error:
+            raise _refused(pin, "read", error) from error
 
     def watch(self, pin: int, edge: Edge, callback: Callable[[int], None]) -> None:
         board = self._board
@@ -57,17 +72,17 @@ class RpiGpio:
     def pwm(self, pin: int, frequency_hz: float, duty: float) -> None:
         if not 0.0 <= duty <= 1.0:
             raise ValueError(f"duty {duty} is outside 0.0 to 1.0")
+        running = self._pwm.get(pin)
         if duty == 0.0:
-            running = self._pwm.pop(pin, None)
             if running is not None:
                 running.stop()
-            return
-        if pin not in self._pwm:
-            self._do(pin, "drive", lambda: self._pwm.update({pin: self._board.PWM(pin, frequency_hz)}))
-            self._pwm[pin].start(duty * 100)
+                del self._pwm[pin]
+            self.write(pin, False)
+        elif running is None:
+            self._do(pin, "drive", lambda: self._start_pwm(pin, frequency_hz, duty))
         else:
-            self._pwm[pin].ChangeFrequency(frequency_hz)
-            self._pwm[pin].ChangeDutyCycle(duty * 100)
+            running.ChangeFrequency(frequency_hz)
+            running.ChangeDutyCycle(duty * 100)
 
     def close(self) -> None:
         for running in self._pwm.values():
@@ -75,8 +90,16 @@ class RpiGpio:
         self._pwm.clear()
         self._board.cleanup()
 
+    def _start_pwm(self, pin: int, frequency_hz: float, duty: float) -> None:
+        self._pwm[pin] = self._board.PWM(pin, frequency_hz)
+        self._pwm[pin].start(duty * 100)
+
     def _do(self, pin: int, what: str, call: Callable[[], Any]) -> None:
         try:
             call()
         except (RuntimeError, ValueError) as error:
-            raise HardwareError(f"GPIO pin {pin}: cannot {what}: {error}; check the pin in the profile") from error
+            raise _refused(pin, what, error) from error
+
+
+def _refused(pin: int, what: str, error: Exception) -> HardwareError:
+    return HardwareError(f"GPIO pin {pin}: cannot {what}: {error}; check the pin in the profile")

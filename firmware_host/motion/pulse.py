@@ -1,6 +1,8 @@
 """The pulse engine: plays step trains of several axes at once, each edge at its own deadline of the clock.
 
-It knows pins and times, not micrometres. Deadlines are absolute, so a late edge does not delay those after it.
+It knows pins and times, not micrometres. Deadlines are absolute, counted from the start of the move. When an edge
+comes late (the operating system was busy) the rest of the move is put off by as much: catching up would ask the
+motors for more speed than planned, and would shorten a pulse below what the driver sees.
 """
 
 from __future__ import annotations
@@ -57,38 +59,35 @@ class PulseEngine:
     def play(self, axes: Sequence[Sequence[PulseTrain]], stop: Callable[[], bool]) -> Played:
         """Play each axis's trains one after the other, all axes at the same time.
 
-        :param stop: asked before every edge; once true no further step begins. A pulse that is high is ended properly.
+        :param stop: asked when each step is due; once true it does not begin, nor does any after it. A pulse that is
+            high then is ended properly, so that every step counted is a step that the driver saw.
         """
         clock, write = self._clock, self._gpio.write
         edges = [_edges(trains) for trains in axes]
         made = [0] * len(axes)
-        high: dict[int, int] = {}
-        stopped = False
+        high: set[int] = set()
         start_ns = clock.now_ns()
         for time_ns, axis, pin, level, way in _merged(edges):
-            if stop():
-                stopped = True
-                break
             clock.wait_until(start_ns + time_ns, "move")
-            write(pin, level)
+            start_ns = max(start_ns, clock.now_ns() - time_ns)
             if way:
+                if stop():
+                    self._end_pulses(axes, high)
+                    return Played(tuple(made), (clock.now_ns(),) * len(axes), whole=False)
+                write(pin, level)
                 made[axis] += way
-                high[axis] = pin
-            elif not level:
-                high.pop(axis, None)
-        if stopped:
-            self._end_pulses(axes, high)
-            now_ns = clock.now_ns()
-            return Played(tuple(made), (now_ns,) * len(axes), whole=False)
-        ends_ns = tuple(start_ns + each.duration_ns for each in edges)
-        return Played(tuple(made), ends_ns, whole=True)
+                high.add(pin)
+            else:
+                write(pin, level)
+                high.discard(pin)
+        return Played(tuple(made), tuple(start_ns + each.duration_ns for each in edges), whole=True)
 
-    def _end_pulses(self, axes: Sequence[Sequence[PulseTrain]], high: dict[int, int]) -> None:
+    def _end_pulses(self, axes: Sequence[Sequence[PulseTrain]], high: set[int]) -> None:
         """A pulse that has begun must be long enough for the driver to see it: its step has been counted."""
         if high:
             longest_ns = max(train.pulse_ns for trains in axes for train in trains)
             self._clock.wait_until(self._clock.now_ns() + longest_ns, "move")
-        for pin in high.values():
+        for pin in high:
             self._gpio.write(pin, False)
 
 

@@ -20,6 +20,8 @@ _HEADER = {
 _CHANNELS = frozenset(range(28))
 _NO_MODE = "Please set pin numbering mode using GPIO.setmode(GPIO.BOARD) or GPIO.setmode(GPIO.BCM)"
 _INVALID = "The channel sent is invalid on a Raspberry Pi"
+_NO_BOUNCE = -666  # the library's own default
+_POLL_NS = 1_000_000
 
 Listener = Callable[[int, bool], None]
 
@@ -57,6 +59,7 @@ class EmulatedBoard:
     """RPi.GPIO as an object; several boards may exist side by side.
 
     :param clock: gives every edge its time.
+    :param keep_edges: each pin remembers at least this many of its last edges; None: all of them.
     """
 
     BOARD, BCM, UNKNOWN = 10, 11, -1
@@ -75,8 +78,9 @@ class EmulatedBoard:
         "RAM": "4G",
     }
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keep_edges: int | None = None) -> None:
         self._clock = clock
+        self._trim_at = None if keep_edges is None else 2 * keep_edges
         self._mode: int | None = None
         self._pins = {channel: _Pin() for channel in _CHANNELS}
         self._pwm: dict[int, _Pwm] = {}
@@ -128,6 +132,8 @@ class EmulatedBoard:
                 self._set(pin, bool(value))
                 return
         numbers = _each(channel)
+        if not isinstance(value, int | Iterable):
+            raise ValueError("Value must be an integer/boolean or a list/tuple of integers/booleans")
         values = [value] * len(numbers) if isinstance(value, int) else list(value)
         if len(values) != len(numbers):
             raise RuntimeError("Number of channels != number of values")
@@ -144,13 +150,12 @@ class EmulatedBoard:
         return int(pin.level)
 
     def add_event_detect(
-        self, channel: int, edge: int, callback: Callable[[int], None] | None = None, bouncetime: int = -666
+        self, channel: int, edge: int, callback: Callable[[int], None] | None = None, bouncetime: int = _NO_BOUNCE
     ) -> None:
         pin = self._input_pin(channel)
-        if edge not in (self.RISING, self.FALLING, self.BOTH):
-            raise ValueError("The edge must be set to RISING, FALLING or BOTH")
-        if bouncetime <= 0 and bouncetime != -666:
-            raise ValueError("Bouncetime must be greater than 0")
+        if callback is not None and not callable(callback):
+            raise TypeError("Parameter must be callable")
+        self._check_edge(edge, bouncetime)
         if pin.detects is not None:
             raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
         pin.detects, pin.detected = edge, False
@@ -160,6 +165,8 @@ class EmulatedBoard:
         pin = self._input_pin(channel)
         if pin.detects is None:
             raise RuntimeError("Add event detection using add_event_detect first before adding a callback")
+        if not callable(callback):
+            raise TypeError("Parameter must be callable")
         pin.callbacks.append(callback)
 
     def remove_event_detect(self, channel: int) -> None:
@@ -170,6 +177,28 @@ class EmulatedBoard:
         pin = self._pins[self._bcm(channel)]
         seen, pin.detected = pin.detected, False
         return seen
+
+    def wait_for_edge(
+        self, channel: int, edge: int, bouncetime: int = _NO_BOUNCE, timeout: int | None = None
+    ) -> int | None:
+        """The channel once the edge has come; None after `timeout` ms of the clock."""
+        pin = self._input_pin(channel)
+        self._check_edge(edge, bouncetime)
+        if timeout is not None and timeout <= 0:
+            raise ValueError("Timeout must be greater than 0")
+        if pin.detects is not None:
+            raise RuntimeError("Conflicting edge detection events already exist for this GPIO channel")
+        pin.detects, pin.detected = edge, False
+        end_ns = None if timeout is None else self._clock.now_ns() + timeout * 1_000_000
+        try:
+            while not pin.detected:
+                now_ns = self._clock.now_ns()
+                if end_ns is not None and now_ns >= end_ns:
+                    return None
+                self._clock.wait_until(now_ns + _POLL_NS, "wait")
+        finally:
+            pin.detects = None
+        return channel
 
     def gpio_function(self, channel: int) -> int:
         return self.OUT if self._pins[self._bcm(channel)].is_output else self.IN
@@ -186,7 +215,7 @@ class EmulatedBoard:
     def cleanup(self, channel: int | Iterable[int] | None = None) -> None:
         for number in self._pins if channel is None else [self._bcm(each) for each in _each(channel)]:
             pin = self._pins[number]
-            pin.is_output, pin.detects, pin.callbacks = None, None, []
+            pin.is_output, pin.detects, pin.callbacks, pin.pull = None, None, [], False
             self._pwm.pop(number, None)
             self._set(pin, bool(pin.driven))
         if channel is None:
@@ -218,7 +247,7 @@ class EmulatedBoard:
         return pwm.duty if pwm is not None else 0.0
 
     def history(self, channel: int) -> list[tuple[int, bool]]:
-        """All edges of a BCM channel: (time_ns, level after the edge)."""
+        """The edges of a BCM channel that are remembered, oldest first: (time_ns, level after the edge)."""
         pin = self._pins[channel]
         return [(time, bool(level)) for time, level in zip(pin.times, pin.levels, strict=True)]
 
@@ -230,6 +259,8 @@ class EmulatedBoard:
             now_ns = self._clock.now_ns()
             pin.times.append(now_ns)
             pin.levels.append(level)
+            if len(pin.times) == self._trim_at:
+                del pin.times[: self._trim_at // 2], pin.levels[: self._trim_at // 2]
             for listener in pin.listeners:
                 listener(now_ns, level)
 
@@ -247,6 +278,12 @@ class EmulatedBoard:
         if isinstance(channel, bool) or bcm not in _CHANNELS:
             raise ValueError(_INVALID)
         return bcm
+
+    def _check_edge(self, edge: int, bouncetime: int) -> None:
+        if edge not in (self.RISING, self.FALLING, self.BOTH):
+            raise ValueError("The edge must be set to RISING, FALLING or BOTH")
+        if bouncetime <= 0 and bouncetime != _NO_BOUNCE:
+            raise ValueError("Bouncetime must be greater than 0")
 
     def _input_pin(self, channel: int) -> _Pin:
         pin = self._pins[self._bcm(channel)]
@@ -285,6 +322,6 @@ class _Pwm:
 def _each(channel: Any) -> list[int]:
     if isinstance(channel, int):
         return [channel]
-    if isinstance(channel, Iterable):
+    if isinstance(channel, Iterable) and not isinstance(channel, str | bytes):
         return list(channel)
     raise ValueError("Channel must be an integer or list/tuple of integers")
