@@ -40,9 +40,7 @@ class RpiGpio:
         try:
             board.setmode(board.BCM)
         except ValueError as error:
-            raise HardwareError(
-                "GPIO: this program numbers pins by BOARD already; use BCM numbers, or clean up"
-            ) from error
+            raise HardwareError("GPIO: this program already numbers its pins by BOARD; make it use BCM") from error
 
     def setup_output(self, pin: int, initial: bool) -> None:
         self._do(pin, "set as output", lambda: self._board.setup(pin, self._board.OUT, initial=int(initial)))

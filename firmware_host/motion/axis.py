@@ -5,6 +5,8 @@ It plans only; the pulse engine plays, the stage decides when.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from firmware_host.errors import UsageError
 from firmware_host.motion.pulse import PulseTrain
 from firmware_host.motion.ramp import move_duration_s, step_times_ns
@@ -12,9 +14,17 @@ from firmware_host.profile import AxisName, AxisTable
 
 
 class Axis:
-    """State of one axis. `steps` is 0 at the zero that homing sets."""
+    """State of one axis. `steps` is 0 at the zero that homing sets.
+
+    :raises UsageError: the profile's lower soft limit is so low that a take-up would run into the limit switch.
+    """
 
     def __init__(self, name: AxisName, table: AxisTable) -> None:
+        if table.soft_min_um < -table.takeup_um:
+            raise UsageError(
+                f"axes.{name}.soft_min_um = {table.soft_min_um:g}: the limit switch is too near; "
+                f"make it {-table.takeup_um:g} or more (minus takeup_um)"
+            )
         self.name = name
         self.table = table
         self.steps = 0
@@ -28,14 +38,13 @@ class Axis:
 
     @property
     def zero_above_switch_um(self) -> float:
-        """How far the axis's zero lies above its limit switch: room to take up the backlash below the soft limit."""
+        """How far the axis's zero lies above its limit switch: room for a take-up that starts below the soft limit."""
         return 2 * self.table.takeup_um + 10
 
-    def made(self, steps: int, upward: bool) -> None:
-        """Book steps that were really played; `upward` tells whether the backlash is taken up for imaging."""
+    def made(self, steps: int, trains: Sequence[PulseTrain], whole: bool) -> None:
+        """Book the signed steps that were really played of planned trains, and whether they were played to the end."""
         self.steps += steps
-        if steps:
-            self._upward = upward
+        self._upward = whole and trains[-1].way > 0
 
     def check(self, target_um: float) -> None:
         """:raises UsageError: the target lies outside the soft limits. Nothing is ever clamped."""

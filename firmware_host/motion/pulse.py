@@ -69,7 +69,9 @@ class PulseEngine:
         start_ns = clock.now_ns()
         for time_ns, axis, pin, level, way in _merged(edges):
             clock.wait_until(start_ns + time_ns, "move")
-            start_ns = max(start_ns, clock.now_ns() - time_ns)
+            late_ns = clock.now_ns() - start_ns - time_ns
+            if late_ns > 0:
+                start_ns += late_ns
             if way:
                 if stop():
                     self._end_pulses(axes, high)

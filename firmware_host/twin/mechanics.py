@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 
 from firmware_host.profile import AXES, AxisName, AxisTable, Profile, TwinAxisTable, TwinTable
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.driver import StepDirDriver
 
-_TRACE_STEPS = 60_000  # steps of the past that can be asked for
+_TRACE_STEPS = 60_000  # steps of the past that can be asked for, at least
+_RING_STEPS = 20  # a hop of fewer steps shakes the frame in proportion
 _QUIET = 8  # decay times after which the ringing is over
+_TICK_NS = 2  # two edges of an integer clock
 
 
 class MotorAxis:
-    """One axis from rotor to carriage.
+    """One axis from rotor to carriage: each step is followed or lost, the screw has play, the ends are hard.
 
-    A step is lost when it comes sooner after the one before than the motor's top speed allows, or when the speed
-    between steps grows faster than its acceleration allows. From rest the first step is free, as a rotor within one
-    step of its field always follows; the speed that the second asks for is what counts.
+    A step is lost when it comes sooner after the one before than the motor's top speed allows, or when the rotor
+    would have to speed up harder than its acceleration `a` allows. With v the mean speed of an interval between two
+    steps, T its length and s one step:
+
+    - running: v - v_before <= a·(T + T_before)/2, exact for constant acceleration, because a mean speed over an
+      interval is the speed at its middle;
+    - from rest: v² <= 2·a·s, what s of constant acceleration gives. The first step itself is always followed, as the
+      field moves by one microstep only. The ideal ramp (p = a·t²/2, step k at p = k - 1/2) asks for 1.87·a·s here.
+
+    Both get the tick of an integer clock as tolerance. The rotor stands after a lost step, and when the last interval
+    was twice as long as the shortest from rest. Braking is never too hard.
     """
 
     def __init__(self, board: EmulatedBoard, axis: AxisTable, twin: TwinAxisTable) -> None:
         self.lost_steps = 0
         self._board, self._axis, self._twin = board, axis, twin
         self._step_um = 1 / axis.steps_per_um
-        self._min_interval_ns = 1e9 * self._step_um / twin.motor_speed_um_s
-        self._accel_per_ns = twin.motor_accel_um_s2 * 1e-9
-        # Whatever the pace, a rotor falls back to rest within this time without a step.
-        self._rest_ns = 1e9 * math.sqrt(2 * self._step_um / twin.motor_accel_um_s2) * 8
+        self._accel_um_s_ns = twin.motor_accel_um_s2 * 1e-9
+        self._start_um_s = math.sqrt(2 * twin.motor_accel_um_s2 * self._step_um)
+        self._rest_ns = 1e9 * 2 * self._step_um / self._start_um_s
+        self._last_ns, self._interval_ns, self._speed_um_s, self._last_way = -(1 << 62), 0, 0.0, 0
+        self._half_gap_um = twin.backlash_um / 2
+        self._ring_per_um = twin.ring_um / (_RING_STEPS * self._step_um)
         self._rotor_steps = 0
-        self._zero_um = twin.start_um
         self._carriage_um = twin.start_um
-        self._last_ns, self._speed_um_s, self._last_way = -(1 << 62), 0.0, 0
-        self._run_steps = 0
-        self._times: list[int] = []
-        self._places: list[float] = []
+        self._run_um = 0.0
+        # The trace: from `times[i]` on the carriage stood at `places[i]`, ringing with `shakes[i]`.
+        self._times = array("q", [-(1 << 62)])
+        self._places = array("d", [twin.start_um])
+        self._shakes = array("d", [0.0])
         self._switch()
 
     @property
@@ -44,62 +57,65 @@ class MotorAxis:
         return self._carriage_um
 
     def step(self, time_ns: int, way: int) -> None:
-        """One microstep from the driver."""
+        """One microstep from the driver, `way` +1 or -1."""
         if not self._follows(time_ns, way):
             self.lost_steps += 1
             return
-        rotor_um = self._zero_um + (self._rotor_steps + way) * self._step_um
-        half_gap_um = self._twin.backlash_um / 2
+        twin = self._twin
+        rotor_um = twin.start_um + (self._rotor_steps + way) * self._step_um
         # A screw with play pushes the carriage only where its flank touches the nut.
-        carriage_um = min(max(self._carriage_um, rotor_um - half_gap_um), rotor_um + half_gap_um)
-        if not self._twin.travel_min_um <= carriage_um <= self._twin.travel_max_um:
+        before_um = carriage_um = self._carriage_um
+        if carriage_um < rotor_um - self._half_gap_um:
+            carriage_um = rotor_um - self._half_gap_um
+        elif carriage_um > rotor_um + self._half_gap_um:
+            carriage_um = rotor_um + self._half_gap_um
+        if not twin.travel_min_um <= carriage_um <= twin.travel_max_um:
             self.lost_steps += 1
+            self._speed_um_s = 0.0
             return
         self._rotor_steps += way
+        self._run_um += abs(carriage_um - before_um)
         self._times.append(time_ns)
         self._places.append(carriage_um)
+        self._shakes.append(way * min(twin.ring_um, self._run_um * self._ring_per_um))
         if len(self._times) > 2 * _TRACE_STEPS:
-            del self._times[:_TRACE_STEPS], self._places[:_TRACE_STEPS]
-        was_closed = self._carriage_um <= self._twin.limit_at_um
+            for column in (self._times, self._places, self._shakes):
+                del column[:_TRACE_STEPS]
         self._carriage_um = carriage_um
-        if (carriage_um <= self._twin.limit_at_um) is not was_closed:
+        if (carriage_um <= twin.limit_at_um) is not (before_um <= twin.limit_at_um):
             self._switch()
 
     def position_um(self, time_ns: int) -> float:
-        """Where the carriage was at a time of the recent past, or is, ringing included."""
-        at = bisect_right(self._times, time_ns)
-        if at == 0:
-            return self._places[0] if self._times else self._carriage_um
-        since_ms = (time_ns - self._times[at - 1]) * 1e-6
-        return self._places[at - 1] + self._ringing_um(at - 1, since_ms)
+        """Where the carriage was at a time of the recent past, or is, ringing included.
 
-    def _ringing_um(self, last: int, since_ms: float) -> float:
+        After the last step: A·exp(-t/decay)·cos(2·pi·f·t), over the carriage's way; A falls with hops below 20 steps.
+        """
+        at = bisect_right(self._times, time_ns) - 1
+        if at < 0:
+            return self._places[0]
+        since_ms = (time_ns - self._times[at]) * 1e-6
         twin = self._twin
         if since_ms > _QUIET * twin.ring_decay_ms:
-            return 0.0
-        # A short hop shakes the frame less than a long move: the amplitude grows over the last 20 steps.
-        travel_um = abs(self._places[last] - self._places[max(0, last - 20)])
-        amplitude_um = twin.ring_um * min(1.0, travel_um / (20 * self._step_um))
-        return (
-            amplitude_um * math.exp(-since_ms / twin.ring_decay_ms) * math.cos(2e-3 * math.pi * twin.ring_hz * since_ms)
-        )
+            return self._places[at]
+        swing = math.exp(-since_ms / twin.ring_decay_ms) * math.cos(2e-3 * math.pi * twin.ring_hz * since_ms)
+        return self._places[at] + self._shakes[at] * swing
 
     def _follows(self, time_ns: int, way: int) -> bool:
-        interval_ns = time_ns - self._last_ns
-        self._last_ns = time_ns
+        interval_ns = max(time_ns - self._last_ns, 1)
+        before_ns = self._interval_ns
+        before_um_s = self._speed_um_s if way == self._last_way else -self._speed_um_s
+        self._last_ns, self._interval_ns, self._last_way, self._speed_um_s = time_ns, interval_ns, way, 0.0
         if interval_ns > self._rest_ns:
-            self._speed_um_s, self._last_way = 0.0, way
+            self._run_um = 0.0
             return True
         speed_um_s = 1e9 * self._step_um / interval_ns
-        gained_um_s = speed_um_s - (self._speed_um_s if way == self._last_way else -self._speed_um_s)
-        # Speeds are means over an interval: two means lie one interval apart, plus the tick of an integer clock.
-        allowed_um_s = self._accel_per_ns * interval_ns + 1e-6 * speed_um_s
-        follows = interval_ns >= self._min_interval_ns and gained_um_s <= allowed_um_s
-        if follows:
-            self._speed_um_s, self._last_way = speed_um_s, way
-        else:
-            self._speed_um_s = 0.0
-        return follows
+        reach_um_s = self._start_um_s
+        if before_um_s:
+            reach_um_s = before_um_s + self._accel_um_s_ns * (interval_ns + before_ns) / 2
+        if speed_um_s > min(reach_um_s, self._twin.motor_speed_um_s) + _TICK_NS * speed_um_s / interval_ns:
+            return False
+        self._speed_um_s = speed_um_s
+        return True
 
     def _switch(self) -> None:
         self._board.drive(self._axis.limit_pin, not self._carriage_um <= self._twin.limit_at_um)

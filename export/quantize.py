@@ -1,0 +1,61 @@
+"""FP32 graph to INT8: static, explicit QDQ, per channel, symmetric, calibrated on real patches."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from training.data import Batch
+
+_CHUNK = 32
+
+
+class _Patches(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, batch: Batch) -> None:
+        self._chunks: Iterator[dict[str, NDArray[np.uint8]]] = (
+            {"first": batch.first[at : at + _CHUNK], "second": batch.second[at : at + _CHUNK]}
+            for at in range(0, len(batch.first) - _CHUNK + 1, _CHUNK)
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        return next(self._chunks, None)
+
+
+def to_int8(graph: bytes, calibration: Batch) -> bytes:
+    """Quantise the convolutions and what lies between them; the arithmetic before and the head after stay float.
+
+    Symmetric int8 with zero points 0, the only form that TensorRT takes.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source, prepared, target = (str(Path(scratch) / name) for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
+        Path(source).write_bytes(graph)
+        quant_pre_process(source, prepared)
+        model = onnx.load(prepared)
+        quantize_static(
+            prepared,
+            target,
+            _Patches(calibration),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=_outside_the_backbone(model),
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+        )
+        content: bytes = onnx.load(target).SerializeToString(deterministic=True)
+        return content
+
+
+def _outside_the_backbone(model: onnx.ModelProto) -> list[str]:
+    """Nodes before the first convolution and after the pooling: few operations, and all of the precision."""
+    names = [node.name for node in model.graph.node]
+    kinds = [node.op_type for node in model.graph.node]
+    return names[: kinds.index("Conv")] + names[kinds.index("GlobalAveragePool") + 1 :]

@@ -1,0 +1,20 @@
+"""The command `wsi-host`. Each command is one function; the work is elsewhere."""
+
+from __future__ import annotations
+
+import typer
+
+from firmware_host.cli.errors import run_app
+from firmware_host.cli.profiles import profiles
+from firmware_host.cli.replay import focus_replay
+from firmware_host.cli.scan import scan
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Scan slides with a motorised microscope.")
+app.command()(scan)
+app.command("focus-replay")(focus_replay)
+app.command()(profiles)
+
+
+def main() -> None:
+    """Entry point of `wsi-host`."""
+    run_app(app)

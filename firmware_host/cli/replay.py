@@ -1,0 +1,33 @@
+"""`wsi-host focus-replay`: the focus estimator over a recorded stack, without a scanner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.focus.replay import ReplayOptics, replay_stack, write_replay_csv
+from firmware_host.optics import Objective
+
+
+def focus_replay(
+    stack: Annotated[Path, typer.Option(help="Folder of planes with their z in Exif Make, or with a planes.csv.")],
+    delta_um: Annotated[float, typer.Option(help="Distance of the two planes of a pair, um.")],
+    csv: Annotated[Path, typer.Option(help="Where to write the table.")],
+    bundle: Annotated[str, typer.Option(help="Focus model.")] = "focus-20x.wsimodel",
+    plane_spacing_um: Annotated[
+        float | None, typer.Option(help="um from one plane_index to the next, for a planes.csv.")
+    ] = None,
+    pixel_um: Annotated[float | None, typer.Option(help="Pixel pitch on the slide; default: the bundle's.")] = None,
+    na: Annotated[float | None, typer.Option(help="Aperture of the recording; default: the bundle's.")] = None,
+) -> None:
+    """Predict the move for every pair of planes that lie --delta-um apart."""
+    checked = read_bundle(find_bundle(bundle), trusted_keys())
+    low, high = checked.manifest.na_range
+    optics = Objective(na if na is not None else (low + high) / 2)
+    pitch = pixel_um if pixel_um is not None else checked.manifest.sampling * optics.lateral_unit_um
+    rows = replay_stack(stack, delta_um, checked, ReplayOptics(optics, pitch), plane_spacing_um)
+    write_replay_csv(csv, rows)
+    print(f"{len(rows)} pairs -> {csv}")

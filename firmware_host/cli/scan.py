@@ -1,0 +1,110 @@
+"""`wsi-host scan`: scan a slide, real or emulated."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.cancel import CancelToken
+from firmware_host.profile import load_profile
+from firmware_host.scan.plan import parse_region
+from firmware_host.scan.session import Method, ScanRequest, ScanResult, run_scan
+
+
+def scan(
+    profile: Annotated[str, typer.Option(help="A shipped profile's name, or a TOML file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the slide; must be new or empty.")],
+    bundle: Annotated[str | None, typer.Option(help="Focus model; default: the one the profile names.")] = None,
+    region: Annotated[str | None, typer.Option(help="X0,Y0,X1,Y1 in mm; default: all tissue that is found.")] = None,
+    slide: Annotated[Path | None, typer.Option(help="Emulated scanner: an image to lay on the stage.")] = None,
+    seed: Annotated[int, typer.Option(help="Emulated scanner: which slide, which noise.", min=0)] = 1,
+    method: Annotated[Method, typer.Option(help="How to focus.")] = "two-shot",
+    compare_sweep: Annotated[
+        bool, typer.Option("--compare-sweep", help="Emulated scanner: focus some fields by contrast sweep too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Scan a slide: find the tissue, focus and save every field, write slide.tiff, tiles.csv and report.html."""
+    described = load_profile(profile)
+    request = ScanRequest(
+        profile=described,
+        bundle=read_bundle(find_bundle(bundle or described.bundle), trusted_keys()),
+        out=out,
+        seed=seed,
+        slide=slide,
+        region=None if region is None else parse_region(region),
+        method=method,
+        compare_sweep=compare_sweep,
+    )
+    cancel = CancelToken()
+    _stop_on_signals(cancel)
+    began = time.monotonic()
+    with _Bars() as bars:
+        result = run_scan(request, cancel, bars.tell)
+    _print_result(result, out, time.monotonic() - began, as_json)
+    if result.stopped is not None:
+        raise result.stopped
+
+
+def _stop_on_signals(cancel: CancelToken) -> None:
+    """Ctrl-C and SIGTERM ask once; the scan stops at the next step, and keeps what it has."""
+
+    def ask(number: int, _: FrameType | None) -> None:
+        cancel.request("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+
+    signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGTERM, ask)
+
+
+def _print_result(result: ScanResult, out: Path, seconds: float, as_json: bool) -> None:
+    if as_json:
+        paths = {"slide": str(result.slide), "report": str(result.report), "tiles": str(out / "tiles.csv")}
+        print(json.dumps({**paths, **asdict(result.summary), "stopped": str(result.stopped or "")}))
+        return
+    print(f"slide   {result.slide}\nreport  {result.report}\ntable   {out / 'tiles.csv'}")
+    print(f"{result.summary.line()} (took {seconds:.0f} s)")
+
+
+class _Bars:
+    """A progress bar per stage of the scan, on standard error; plain lines where that is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+        self._plain = not console.is_terminal
+        self._progress = Progress(
+            *columns, TextColumn("{task.fields[left]}"), TimeElapsedColumn(), console=console, disable=self._plain
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._quarters: dict[str, int] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def tell(self, stage: str, share: float, seconds_left: float | None) -> None:
+        """One step further in a stage."""
+        left = "" if seconds_left is None else f"{seconds_left:.0f} s left on the scanner"
+        if self._plain:
+            quarter = int(share * 4)
+            if quarter > self._quarters.get(stage, -1):
+                self._quarters[stage] = quarter
+                print(f"{stage} {share:.0%} {left}".rstrip(), file=sys.stderr, flush=True)
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=1.0, left="")
+        self._progress.update(self._tasks[stage], completed=share, left=left)

@@ -1,0 +1,143 @@
+"""The focus estimator over a recorded stack. It sees two planes at a time, and never where focus is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from firmware_host.bundle import Bundle
+from firmware_host.errors import UsageError
+from firmware_host.focus.estimator import Estimate, TwoShotEstimator
+from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.optics import Objective
+from firmware_host.profile import FocusTable
+from firmware_host.whole_file import write_whole
+
+_EXIF_MAKE = 0x010F
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+_TOLERANCE = 0.1  # of delta
+
+
+@dataclass(frozen=True)
+class ReplayOptics:
+    """The optics of a recording."""
+
+    objective: Objective
+    pixel_um: float
+
+
+@dataclass(frozen=True)
+class ReplayRow:
+    """One pair of planes and what the estimator says of it; z in um as recorded."""
+
+    z1_um: float
+    z2_um: float
+    estimate: Estimate
+
+
+def replay_stack(
+    folder: Path, delta_um: float, bundle: Bundle, optics: ReplayOptics, plane_spacing_um: float | None
+) -> list[ReplayRow]:
+    """Every pair of planes `delta_um` apart (within a tenth), lowest first.
+
+    :raises UsageError: the folder, its table or an image cannot be used, or no pair fits.
+    """
+    if not (math.isfinite(delta_um) and delta_um > 0):
+        raise UsageError(f"--delta-um {delta_um:g}: must be above 0")
+    planes = sorted(_planes(folder, plane_spacing_um), key=lambda plane: plane[0])
+    pairs = [
+        (low, min(fits, key=lambda high: abs(high[0] - low[0] - delta_um)))
+        for low in planes
+        if (fits := [high for high in planes if abs(high[0] - low[0] - delta_um) <= _TOLERANCE * delta_um])
+    ]
+    if not pairs:
+        raise UsageError(
+            f"stack {folder}: no two of its {len(planes)} planes are {delta_um:g} um apart; change --delta-um"
+        )
+    rule = bundle.patch_rule
+    first = _image(pairs[0][0][1])
+    room = (first.shape[0] // rule.source_px(optics.objective, optics.pixel_um)) * (
+        first.shape[1] // rule.source_px(optics.objective, optics.pixel_um)
+    )
+    focus = FocusTable(
+        delta_dof=rule.delta_dof,
+        accept_dof=0.25,
+        max_spread_dof=1.0,
+        max_repeats=0,
+        patches=16,
+        min_patches=max(1, min(3, room)),
+        sweep_half_range_dof=8,
+        sweep_step_dof=1,
+    )
+    model = OrtPatchModel(bundle.int8_graph, rule.size_px)
+    estimator = TwoShotEstimator(model, rule, optics.objective, optics.pixel_um, first.shape[:2], focus)
+    images: dict[Path, NDArray[np.uint8]] = {}
+    rows = []
+    for low, high in pairs:
+        before, after = (images.setdefault(path, _image(path)) for _, path in (low, high))
+        if before.shape != after.shape:
+            raise UsageError(f"stack {folder}: {low[1].name} and {high[1].name} differ in size; planes must be alike")
+        rows.append(ReplayRow(low[0], high[0], estimator.estimate(before, after)))
+        images = {path: image for path, image in images.items() if path not in {p for z, p in planes if z < low[0]}}
+    return rows
+
+
+def write_replay_csv(path: Path, rows: list[ReplayRow]) -> None:
+    """Columns z1, z2, predicted_move_um, spread_um, patches, status."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["z1", "z2", "predicted_move_um", "spread_um", "patches", "status"])
+    for row in rows:
+        e = row.estimate
+        move, spread = f"{e.move_um:.4f}", f"{e.spread_um:.4f}"
+        writer.writerow([f"{row.z1_um:.3f}", f"{row.z2_um:.3f}", move, spread, e.patches, e.status])
+    try:
+        write_whole(path, text.getvalue().encode("ascii"))
+    except OSError as error:
+        raise UsageError(f"table {path}: cannot be written: {error.strerror}") from error
+
+
+def _planes(folder: Path, spacing_um: float | None) -> list[tuple[float, Path]]:
+    """(z in um, file) of each plane."""
+    if not folder.is_dir():
+        raise UsageError(f"stack {folder}: no such folder")
+    table = folder / "planes.csv"
+    if table.exists():
+        if spacing_um is None or not spacing_um > 0:
+            raise UsageError(f"stack {folder}: its planes.csv has no micrometres; give --plane-spacing-um above 0")
+        try:
+            rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+            return [(float(row["plane_index"]) * spacing_um, _inside(folder, row["file"])) for row in rows]
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise UsageError(f"table {table}: needs the columns file and plane_index (a number): {error}") from error
+    planes = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in _SUFFIXES:
+            try:
+                with Image.open(path) as image:
+                    planes.append((float(str(image.getexif()[_EXIF_MAKE]).strip("\0 ")), path))
+            except (KeyError, ValueError, OSError) as error:
+                raise UsageError(f"plane {path}: no z in um in its Exif tag Make: {error}") from error
+    return planes
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = (folder / name).resolve()
+    if folder.resolve() not in path.parents:
+        raise UsageError(f"stack {folder}: planes.csv names {name!r}, which lies outside the folder")
+    return path
+
+
+def _image(path: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise UsageError(f"plane {path}: cannot be read as an image: {error}") from error

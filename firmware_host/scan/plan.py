@@ -1,0 +1,112 @@
+"""Where to look: regions, the coarse grid, and the serpentine path of the fields. Pure geometry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the slide in stage coordinates, um; x0 < x1, y0 < y1."""
+
+    x0_um: float
+    y0_um: float
+    x1_um: float
+    y1_um: float
+
+    @property
+    def width_um(self) -> float:
+        return self.x1_um - self.x0_um
+
+    @property
+    def height_um(self) -> float:
+        return self.y1_um - self.y0_um
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a field is taken: its middle in stage coordinates, and its place in the grid."""
+
+    row: int
+    col: int
+    x_um: float
+    y_um: float
+
+
+def parse_region(text: str) -> Region:
+    """A region from "X0,Y0,X1,Y1" in mm.
+
+    :raises UsageError: not four finite numbers, or the second corner is not beyond the first.
+    """
+    try:
+        x0, y0, x1, y1 = (float(part) * 1e3 for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"region {text!r}: expected four numbers X0,Y0,X1,Y1 in mm, such as 2.0,1.5,4.5,3.0"
+        ) from error
+    if not all(math.isfinite(value) for value in (x0, y0, x1, y1)) or x0 >= x1 or y0 >= y1:
+        raise UsageError(f"region {text!r}: X1 must be greater than X0 and Y1 greater than Y0, all finite, in mm")
+    return Region(x0, y0, x1, y1)
+
+
+def grid_sites(region: Region, pitch_um: tuple[float, float], field_um: tuple[float, float]) -> list[list[Site]]:
+    """Rows of sites whose fields cover the region, the grid being centred on it.
+
+    :param pitch_um: (x, y) distance of neighbours; :param field_um: (width, height) of a field.
+    """
+    columns, x = _spread(region.x0_um, region.x1_um, pitch_um[0], field_um[0])
+    rows, y = _spread(region.y0_um, region.y1_um, pitch_um[1], field_um[1])
+    return [
+        [Site(row, col, x + col * pitch_um[0], y + row * pitch_um[1]) for col in range(columns)] for row in range(rows)
+    ]
+
+
+def serpentine(rows: Sequence[Sequence[Site]]) -> list[Site]:
+    """The sites in scanning order: every second row backwards, so that each is next to the one before."""
+    return [site for row in rows for site in (row if row and row[0].row % 2 == 0 else row[::-1])]
+
+
+def tissue_sites(
+    rows: Sequence[Sequence[Site]],
+    field_um: tuple[float, float],
+    coarse: Sequence[Sequence[Site]],
+    mask: NDArray[np.bool_],
+    coarse_pitch_um: tuple[float, float],
+) -> list[list[Site]]:
+    """The sites whose field touches a coarse cell that holds tissue.
+
+    :param mask: (rows, columns) of the coarse grid.
+    """
+    reach_x = (field_um[0] + coarse_pitch_um[0]) / 2
+    reach_y = (field_um[1] + coarse_pitch_um[1]) / 2
+    held = np.array([(s.x_um, s.y_um) for line in coarse for s in line if mask[s.row, s.col]]).reshape(-1, 2)
+
+    def touches(site: Site) -> bool:
+        apart = np.abs(held - (site.x_um, site.y_um))
+        return bool(np.any((apart[:, 0] < reach_x) & (apart[:, 1] < reach_y)))
+
+    return [[site for site in row if touches(site)] for row in rows]
+
+
+def tissue_mask(absorbance: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Cells that hold tissue, with a rim of one cell: what is just below the threshold at an edge is tissue too.
+
+    :param absorbance: (rows, columns), mean absorbance seen from each coarse site.
+    """
+    mask = absorbance > threshold
+    padded = np.pad(mask, 1)
+    beside = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return np.asarray(mask | (beside & (absorbance > threshold / 4)))
+
+
+def _spread(low: float, high: float, pitch: float, size: float) -> tuple[int, float]:
+    """How many fields of `size` at `pitch` cover low to high, and where the middle of the first lies."""
+    count = max(1, math.ceil((high - low - size) / pitch - 1e-9) + 1)
+    return count, (low + high) / 2 - (count - 1) * pitch / 2

@@ -1,0 +1,231 @@
+"""A whole scan session: from a profile and a bundle to a folder with the slide, the table and the report."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from firmware_host.bundle import Bundle
+from firmware_host.cancel import CancelToken
+from firmware_host.errors import Cancelled, ScannerError, UsageError
+from firmware_host.focus.estimator import TwoShotEstimator
+from firmware_host.focus.eye import Eye
+from firmware_host.focus.loop import TwoShotFocus
+from firmware_host.focus.result import FocusMethod
+from firmware_host.focus.sweep import ContrastSweep
+from firmware_host.hardware import Scanner, open_scanner
+from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.profile import Profile
+from firmware_host.scan.folder import ScanFolder
+from firmware_host.scan.light import FlatField
+from firmware_host.scan.plan import Region, Site
+from firmware_host.scan.scan import Scan
+from firmware_host.scan.survey import Survey, survey
+from firmware_host.slide.mosaic import Mosaic, PlacedTile
+from firmware_host.slide.pyramid import write_slide
+from firmware_host.slide.record import FieldRecord, write_tiles_csv
+from firmware_host.slide.report import ReportData, write_report
+from firmware_host.slide.summary import Summary, summarise
+
+Method = Literal["two-shot", "sweep"]
+Tell = Callable[[str, float, float | None], None]
+"""Progress: what is being done, the share done (0 to 1), seconds left on the scanner's clock (None: not known)."""
+
+_BACKGROUND = (238, 238, 238)
+_COMPARED_FIELDS = 40
+
+
+@dataclass(frozen=True)
+class ScanRequest:
+    """What the user asked for.
+
+    :param region: None scans all the tissue that the coarse pass finds.
+    :param compare_sweep: on the twin: focus some of the same fields by contrast sweep too, for the report.
+    """
+
+    profile: Profile
+    bundle: Bundle
+    out: Path
+    seed: int
+    slide: Path | None
+    region: Region | None
+    method: Method
+    compare_sweep: bool
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """Where things are, and how it went. `stopped` is why the scan ended early, None when it did not."""
+
+    slide: Path | None
+    report: Path
+    summary: Summary
+    stopped: ScannerError | None
+
+
+def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResult:
+    """Scan; whatever ends the scan, the hardware is shut down and what was scanned becomes a slide.
+
+    :raises UsageError: bad input; nothing has been written over. :raises HardwareError: it could not even begin.
+    """
+    region = _reachable(request)
+    if request.compare_sweep and request.profile.hardware.gpio != "emulated":
+        raise UsageError("--compare-sweep needs the same slide twice, which only an emulated scanner has; leave it out")
+    request.bundle.check_optics(
+        request.profile.optics, request.profile.camera.pixel_um, request.profile.focus.delta_dof
+    )
+    scanner = open_scanner(request.profile, request.seed, request.slide, cancel)
+    folder = ScanFolder(request.out)
+    folder.log("begin", profile=request.profile.model_dump(), bundle=request.bundle.sha256, seed=request.seed)
+    stopped: ScannerError | None = None
+    try:
+        found, method = _prepare(scanner, request, region, tell)
+        scan = Scan(scanner, method, found.flat_field, folder)
+        try:
+            scan.run(found.sites, found.start_z_um, lambda p: tell("scanning", p.done / p.total, p.seconds_left))
+        except ScannerError as error:
+            if not scan.records:
+                raise
+            stopped = error
+    finally:
+        scanner.close()
+    folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
+    compared = _compare(request, scan.records, tell) if request.compare_sweep and stopped is None else []
+    return _assemble(request, folder, found, scan.records, compared, stopped, tell)
+
+
+def _reachable(request: ScanRequest) -> Region:
+    """The region to look at: the one asked for, or all that the soft limits allow.
+
+    :raises UsageError: the region asked for is not within the soft limits.
+    """
+    x, y = request.profile.axes.x, request.profile.axes.y
+    width_um, height_um = request.profile.field_um
+    if request.region is None:
+        return Region(x.soft_min_um, y.soft_min_um, x.soft_max_um, y.soft_max_um)
+    wanted = request.region
+    for name, axis, low, high in (("x", x, wanted.x0_um, wanted.x1_um), ("y", y, wanted.y0_um, wanted.y1_um)):
+        reach_um = width_um / 2 if name == "x" else height_um / 2
+        if low < axis.soft_min_um - reach_um or high > axis.soft_max_um + reach_um:
+            raise UsageError(
+                f"region: {name} from {low / 1e3:g} to {high / 1e3:g} mm is outside the profile's soft limits, "
+                f"{axis.soft_min_um / 1e3:g} to {axis.soft_max_um / 1e3:g} mm; choose another region or widen "
+                f"axes.{name}.soft_min_um and soft_max_um"
+            )
+    return wanted
+
+
+def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> tuple[Survey, FocusMethod]:
+    """Home, light, survey; and the way of focusing that was asked for."""
+    tell("homing", 0.0, None)
+    scanner.stage.home()
+    scanner.lamp.on()
+    eye, sweep, method = _focusing(scanner, request.bundle, request.method)
+    return survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None)), method
+
+
+def _focusing(scanner: Scanner, bundle: Bundle, method: Method) -> tuple[Eye, ContrastSweep, FocusMethod]:
+    profile = scanner.profile
+    eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
+    sweep = ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
+    if method == "sweep":
+        return eye, sweep, sweep
+    rule = bundle.patch_rule
+    model = OrtPatchModel(bundle.int8_graph, rule.size_px)
+    shape = (profile.camera.height_px, profile.camera.width_px)
+    estimator = TwoShotEstimator(model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
+    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, estimator, sweep, profile.optics, profile.focus)
+    return eye, sweep, loop
+
+
+def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -> list[FieldRecord]:
+    """Some of the same fields on a fresh twin of the same seed, focused by contrast sweep."""
+    seen = [record for record in records if record.status != "blank"]
+    chosen = seen[:: max(1, len(seen) // _COMPARED_FIELDS)][:_COMPARED_FIELDS]
+    if not chosen:
+        return []
+    scanner = open_scanner(request.profile, request.seed, request.slide, CancelToken())
+    try:
+        scanner.stage.home()
+        scanner.lamp.on()
+        _, sweep, _ = _focusing(scanner, request.bundle, "sweep")
+        shape = (request.profile.camera.height_px, request.profile.camera.width_px)
+        scan = Scan(scanner, sweep, FlatField.neutral(shape), None)
+        sites = [Site(record.row, record.col, record.x_um, record.y_um) for record in chosen]
+        scan.run(sites, chosen[0].z_um, lambda p: tell("contrast sweep, for comparison", p.done / p.total, None))
+    finally:
+        scanner.close()
+    return scan.records
+
+
+def _assemble(
+    request: ScanRequest,
+    folder: ScanFolder,
+    found: Survey,
+    records: list[FieldRecord],
+    compared: list[FieldRecord],
+    stopped: ScannerError | None,
+    tell: Tell,
+) -> ScanResult:
+    """Table, slide and report from what is on disk."""
+    profile = request.profile
+    write_tiles_csv(folder.path / "tiles.csv", records)
+    pitch = profile.camera.pixel_um
+    saved = [record for record in records if record.tile]
+    left_um, top_um = min(r.x_um for r in saved), min(r.y_um for r in saved)
+    tiles = [
+        PlacedTile(folder.path / r.tile, round((r.x_um - left_um) / pitch), round((r.y_um - top_um) / pitch))
+        for r in saved
+    ]
+    mosaic = Mosaic(tiles, (profile.camera.height_px, profile.camera.width_px), _BACKGROUND)
+    slide = folder.path / "slide.tiff"
+    thumbnail = write_slide(
+        slide,
+        mosaic,
+        pitch,
+        profile.objective.magnification,
+        profile.scan.jpeg_quality,
+        lambda share: tell("writing the slide", share, None),
+    )
+    dof_um = profile.optics.depth_of_field_um
+    report = folder.path / "report.html"
+    write_report(
+        report,
+        ReportData(
+            title=f"Scan with {profile.name}" + (f", seed {request.seed}" if profile.twin is not None else ""),
+            method="two shots" if request.method == "two-shot" else "contrast sweep",
+            records=records,
+            compared=compared,
+            compared_method="contrast sweep",
+            depth_of_field_um=dof_um,
+            thumbnail=thumbnail,
+            settings=_settings(request, found, mosaic, stopped),
+        ),
+    )
+    return ScanResult(slide, report, summarise(records, dof_um), stopped)
+
+
+def _settings(request: ScanRequest, found: Survey, mosaic: Mosaic, stopped: ScannerError | None) -> dict[str, str]:
+    profile, manifest = request.profile, request.bundle.manifest
+    views = f"from {found.empty_views} views of empty glass" if found.empty_views else "none: no empty glass was seen"
+    settings = {
+        "profile": f"{profile.name}: {profile.description}",
+        "objective": f"{profile.objective.magnification:g}x/{profile.objective.na:g}, "
+        f"depth of field {profile.optics.depth_of_field_um:.2f} um",
+        "bundle": f"{manifest.name}, sha256 {request.bundle.sha256[:16]}",
+        "method": request.method,
+        "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
+        "flat field": views,
+        "software": f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}",
+    }
+    if profile.twin is not None:
+        source = str(request.slide.name) if request.slide is not None else "procedural section"
+        settings["emulated"] = f"seed {request.seed}, {source}; times are those of the scanner's own virtual clock"
+    if stopped is not None:
+        reason = "on request" if isinstance(stopped, Cancelled) else str(stopped)
+        settings["ended early"] = reason
+    return settings

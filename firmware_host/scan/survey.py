@@ -1,0 +1,115 @@
+"""The coarse pass: find the tissue, a first focus, and empty glass for the flat field. Looks only, saves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.errors import UsageError
+from firmware_host.focus.eye import Eye
+from firmware_host.focus.sweep import ContrastSweep, search_wide
+from firmware_host.hardware import Scanner
+from firmware_host.scan.light import FlatField, absorbances, view_means
+from firmware_host.scan.plan import Region, Site, grid_sites, serpentine, tissue_mask, tissue_sites
+
+_EMPTY_FRAMES = 5
+_FOCUS_TRIES = 6
+_WIDE_HALF_DOF = 90.0
+_WIDE_STEP_DOF = 5.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the coarse pass found.
+
+    :param sites: fields to scan, in order; :param start_z_um: z of focus at the first of them.
+    :param empty_views: how many views of empty glass the flat field comes from; 0: there were none, it is neutral.
+    """
+
+    sites: list[Site]
+    start_z_um: float
+    flat_field: FlatField
+    empty_views: int
+
+
+def survey(
+    scanner: Scanner, eye: Eye, sweep: ContrastSweep, region: Region, progress: Callable[[float], None]
+) -> Survey:
+    """Look at the region on a coarse grid, at one height: how much a view absorbs can be told at any defocus.
+
+    :raises UsageError: no view of the region holds tissue, or nothing in it can be focused on.
+    """
+    profile = scanner.profile
+    field_um = profile.field_um
+    stride = profile.scan.coarse_stride_fields
+    pitch_um = (field_um[0] * stride, field_um[1] * stride)
+    coarse = grid_sites(region, pitch_um, pitch_um)
+    z = profile.axes.z
+    scanner.stage.move_to(z_um=(z.soft_min_um + z.soft_max_um) / 2)
+    views = []
+    frames: dict[int, NDArray[np.uint8]] = {}
+    # The corners of what the stage can reach are glass on almost every slide: they tell how bright glass is even
+    # when the region is tissue all over.
+    seen = serpentine(coarse)
+    visits = [*seen, *_corners(scanner)]
+    for number, site in enumerate(visits):
+        frame = eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um))
+        views.append(view_means(frame.image))
+        frames[number] = frame.image
+        _keep_brightest(frames, views)
+        progress((number + 1) / len(visits))
+    depth = absorbances(np.array(views))
+    grid = np.zeros((len(coarse), len(coarse[0])))
+    for site, value in zip(seen, depth, strict=False):
+        grid[site.row, site.col] = value
+    mask = tissue_mask(grid, profile.scan.tissue_absorbance)
+    empty = [frame for number, frame in frames.items() if depth[number] < profile.scan.tissue_absorbance / 4]
+    if not mask.any():
+        raise UsageError(
+            f"region {region.x0_um / 1e3:g},{region.y0_um / 1e3:g},{region.x1_um / 1e3:g},{region.y1_um / 1e3:g} mm: "
+            f"no tissue found in {len(seen)} views; check the slide and the lamp, or lower scan.tissue_absorbance"
+        )
+    shape = (profile.camera.height_px, profile.camera.width_px)
+    flat_field = FlatField.from_empty(empty) if empty else FlatField.neutral(shape)
+    overlap = 1 - profile.scan.overlap
+    fine = grid_sites(region, (field_um[0] * overlap, field_um[1] * overlap), field_um)
+    sites = serpentine(tissue_sites(fine, field_um, coarse, mask, pitch_um))
+    darkest = [seen[int(index)] for index in np.argsort(-depth[: len(seen)], kind="stable")[:_FOCUS_TRIES]]
+    start_z_um = _first_focus(scanner, eye, sweep, darkest)
+    return Survey(sites, start_z_um, flat_field, len(empty))
+
+
+def _corners(scanner: Scanner) -> list[Site]:
+    axes = scanner.profile.axes
+    return [
+        Site(-1, -1, x_um, y_um)
+        for x_um in (axes.x.soft_min_um, axes.x.soft_max_um)
+        for y_um in (axes.y.soft_min_um, axes.y.soft_max_um)
+    ]
+
+
+def _keep_brightest(frames: dict[int, NDArray[np.uint8]], views: list[NDArray[np.float64]]) -> None:
+    """Keep the frames of the few brightest views seen so far: candidates for empty glass."""
+    if len(frames) > _EMPTY_FRAMES:
+        del frames[min(frames, key=lambda number: float(views[number].mean()))]
+
+
+def _first_focus(scanner: Scanner, eye: Eye, sweep: ContrastSweep, places: list[Site]) -> float:
+    """Focus without any knowledge, at the first place that allows it: a wide search, then a sweep."""
+    dof_um = scanner.profile.optics.depth_of_field_um
+    z = scanner.profile.axes.z
+    middle_um = (z.soft_min_um + z.soft_max_um) / 2
+    for place in places:
+        scanner.stage.move_to(x_um=place.x_um, y_um=place.y_um)
+        rough_um = search_wide(scanner.stage, eye, middle_um, _WIDE_HALF_DOF * dof_um, _WIDE_STEP_DOF * dof_um)
+        if rough_um is not None:
+            found = sweep.search(rough_um)
+            if found.z_um is not None:
+                return found.z_um
+    raise UsageError(
+        f"focus: nothing sharp found within {_WIDE_HALF_DOF * dof_um:.0f} um of z = {middle_um:.0f} um at "
+        f"{len(places)} places; check the slide's seat, the objective and the lamp"
+    )
