@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import math
 from dataclasses import dataclass
@@ -63,9 +64,8 @@ def replay_stack(
         )
     rule = bundle.patch_rule
     first = _image(pairs[0][0][1])
-    room = (first.shape[0] // rule.source_px(optics.objective, optics.pixel_um)) * (
-        first.shape[1] // rule.source_px(optics.objective, optics.pixel_um)
-    )
+    side = rule.source_px(optics.objective, optics.pixel_um)
+    room = (first.shape[0] // side) * (first.shape[1] // side)
     focus = FocusTable(
         delta_dof=rule.delta_dof,
         accept_dof=0.25,
@@ -78,14 +78,13 @@ def replay_stack(
     )
     model = OrtPatchModel(bundle.int8_graph, rule.size_px)
     estimator = TwoShotEstimator(model, rule, optics.objective, optics.pixel_um, first.shape[:2], focus)
-    images: dict[Path, NDArray[np.uint8]] = {}
+    load = functools.lru_cache(maxsize=8)(_image)
     rows = []
     for low, high in pairs:
-        before, after = (images.setdefault(path, _image(path)) for _, path in (low, high))
+        before, after = load(low[1]), load(high[1])
         if before.shape != after.shape:
             raise UsageError(f"stack {folder}: {low[1].name} and {high[1].name} differ in size; planes must be alike")
         rows.append(ReplayRow(low[0], high[0], estimator.estimate(before, after)))
-        images = {path: image for path, image in images.items() if path not in {p for z, p in planes if z < low[0]}}
     return rows
 
 

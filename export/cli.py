@@ -1,0 +1,125 @@
+"""The command `wsi-export`."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from export.keys import signing_key
+from export.onnx import to_onnx
+from export.quantize import to_int8
+from firmware_host.bundle import Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
+from firmware_host.cli.errors import run_app
+from firmware_host.errors import ScannerError
+from firmware_host.inference.ort import OrtPatchModel
+from training import recipe
+from training.data import PairSet
+from training.evaluate import Errors, summarise
+from training.fit import load_checkpoint
+from training.stacks import read_stacks
+
+_CALIBRATION_PATCHES = 768
+_TEST_FIELDS = 600
+_MODELS = Path(__file__).parent.parent / "firmware_host" / "models"
+_DEFAULT_KEY = Path.home() / ".config" / "wsi-scanner" / "signing.key"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Export a trained network to a signed bundle.")
+
+Key = Annotated[Path, typer.Option(help="Private signing key; made when it does not exist.")]
+
+
+@app.command()
+def bundle(
+    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit.")],
+    stacks: Annotated[Path, typer.Option(help="Stacks to calibrate INT8 and to measure with.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")] = _MODELS / "focus-20x.wsimodel",
+    name: Annotated[str, typer.Option(help="What the bundle calls itself.")] = "focus-20x",
+    key: Key = _DEFAULT_KEY,
+) -> None:
+    """Checkpoint -> ONNX -> INT8 -> signed bundle, with the error of each in depths of field."""
+    network, settings = load_checkpoint(checkpoint)
+    fp32 = to_onnx(network, recipe.RULE.size_px)
+    int8 = to_int8(fp32, _pairs(stacks, "train").batch(0, _CALIBRATION_PATCHES, seed=77))
+    test = _pairs(stacks, "test")
+    errors = {name: _errors(graph, test) for name, graph in (("fp32", fp32), ("int8", int8))}
+    for label, measured in errors.items():
+        print(f"{label}: {measured.line()}")
+    manifest = Manifest(
+        schema_version=1,
+        name=name,
+        size_px=recipe.RULE.size_px,
+        sampling=recipe.RULE.sampling,
+        sampling_tolerance=recipe.RULE.sampling_tolerance,
+        delta_dof=recipe.RULE.delta_dof,
+        delta_tolerance=0.1,
+        min_weight=recipe.RULE.min_weight,
+        move_range_dof=(-recipe.MAX_MOVE_DOF, recipe.MAX_MOVE_DOF),
+        na_range=recipe.NA_RANGE,
+        output_unit="dof",
+        sign="z of focus minus z of the second frame, positive = up",
+        metrics={f"{label}_field_mean_dof": round(e.mean, 4) for label, e in errors.items()},
+        sha256={},
+        tools={"torch": version("torch"), "onnxruntime": version("onnxruntime"), "settings": repr(settings)},
+    )
+    write_bundle(out, manifest, int8, fp32, signing_key(key, _MODELS / "trusted"))
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def inspect(path: Annotated[str, typer.Argument(help="A bundle.")]) -> None:
+    """Check a bundle and print its manifest."""
+    print(read_bundle(find_bundle(path), trusted_keys()).manifest.model_dump_json(indent=1))
+
+
+@app.command()
+def model(
+    workdir: Annotated[Path, typer.Option(help="Folder for stacks and checkpoint; several GB.")],
+    key: Key = _DEFAULT_KEY,
+) -> None:
+    """Everything from nothing with fixed seeds: stacks, training, INT8, the shipped bundle; says how long each took."""
+    stacks, checkpoint = workdir / "stacks", workdir / "focus.pt"
+    train, export = [sys.executable, "-m", "training"], [sys.executable, "-m", "export"]
+    steps = (
+        ("render stacks", [*train, "synthesize", "--out", str(stacks)]),
+        ("train", [*train, "fit", "--stacks", str(stacks), "--out", str(checkpoint)]),
+        ("export", [*export, "bundle", "--checkpoint", str(checkpoint), "--stacks", str(stacks), "--key", str(key)]),
+    )
+    taken = []
+    for what, command in steps:
+        began = time.monotonic()
+        if subprocess.run(command, check=False).returncode != 0:
+            raise ScannerError(f"model: the step '{what}' failed; its message is above")
+        taken.append(f"{what} {(time.monotonic() - began) / 60:.1f} min")
+    print(f"{', '.join(taken)} (on {platform.machine()})")
+
+
+def main() -> None:
+    """Entry point of `wsi-export`."""
+    run_app(app)
+
+
+def _pairs(stacks: Path, split: str) -> PairSet:
+    found, _ = read_stacks(
+        stacks, "train" if split == "train" else "test", recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM
+    )
+    cache = stacks / "cache" / split
+    return PairSet(found, recipe.RULE, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
+
+
+def _errors(graph: bytes, pairs: PairSet) -> Errors:
+    """Errors of a graph in ONNX Runtime on this machine."""
+    session = OrtPatchModel(graph, recipe.RULE.size_px)
+    batch = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
+    answers = [
+        session.predict(batch.first[at : at + 16], batch.second[at : at + 16]) for at in range(0, len(batch.first), 16)
+    ]
+    moves, weights = (np.concatenate(part) for part in zip(*answers, strict=True))
+    return summarise(batch, moves, weights, recipe.RULE.min_weight)

@@ -1,0 +1,16 @@
+"""The shipped model's recipe: the figures that `make model` uses. Where they come from: docs/training.md."""
+
+from __future__ import annotations
+
+from firmware_host.optics import Objective
+from firmware_host.patches import PatchRule
+from training.fit import FitSettings
+
+RULE = PatchRule(size_px=128, sampling=1 / 3, sampling_tolerance=0.15, delta_dof=2.0, min_weight=0.02)
+MAX_MOVE_DOF = 6.5
+NA_RANGE = (0.60, 0.80)
+POSITIONS, TEST_POSITIONS = 560, 48
+TEST_PATCHES = 4
+SETTINGS = FitSettings()
+DEFAULT_OPTICS = Objective(0.75)
+DEFAULT_PIXEL_UM = 0.25
