@@ -1,0 +1,36 @@
+"""Timing a function fairly: warm-up, many runs, percentiles; and one row of a table of results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure. `value` is the median."""
+
+    suite: str
+    name: str
+    unit: str
+    value: float
+    p50: float
+    p90: float
+    p99: float
+    n: int
+
+
+def timed(suite: str, name: str, run: Callable[[], object], runs: int, warm_up: int = 3) -> Row:
+    """Milliseconds of one call, over `runs` calls."""
+    for _ in range(warm_up):
+        run()
+    taken = []
+    for _ in range(runs):
+        began = time.perf_counter_ns()
+        run()
+        taken.append((time.perf_counter_ns() - began) * 1e-6)
+    p50, p90, p99 = (float(value) for value in np.percentile(taken, [50, 90, 99]))
+    return Row(suite, name, "ms", p50, p50, p90, p99, runs)

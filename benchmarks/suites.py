@@ -1,0 +1,58 @@
+"""The suites, each a short list of what is timed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.measure import Row, timed
+from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.optics import Objective
+from firmware_host.patches import cut_patches
+from firmware_host.twin.column import OpticalColumn
+from firmware_host.twin.pupil import Aberrations, colour_transfers
+from firmware_host.twin.section import ProceduralSection
+from firmware_host.twin.sensor import Sensor, SensorStyle
+from firmware_host.twin.slide import draw_surface
+
+_CENTRE_UM = (1000.0, 1000.0)
+
+
+def render() -> list[Row]:
+    """The twin's picture of a 1024 x 1024 colour field: another height, and another place."""
+    shape = (1024, 1024)
+    section = ProceduralSection(1, 0.25, _CENTRE_UM, 1600, 2.0)
+    surface = draw_surface(1, 0.0, _CENTRE_UM, 1.0, 2.0)
+    transfers = colour_transfers(Objective(0.75), Aberrations(0.04, 0.85, 0.1), (0.61, 0.545, 0.465))
+    column = OpticalColumn(section, surface, transfers, (-0.3, 0.0, 0.3), shape, 0.25)
+    sensor = Sensor(SensorStyle(8000, 4, 0.25), shape, 1)
+    heights = itertools.cycle(np.linspace(-4, 4, 9).tolist())
+    shifts = itertools.count()
+
+    def field(z_um: float, shift_um: float) -> None:
+        sensor.expose(column.transmittance(_CENTRE_UM[0] + shift_um, _CENTRE_UM[1], z_um), 1.0, 0)
+
+    return [
+        timed("render", "same place, another height", lambda: field(next(heights), 0.0), 30, warm_up=9),
+        timed("render", "another place, its tissue made before", lambda: field(0.0, next(shifts) % 5 * 0.1), 15, 6),
+    ]
+
+
+def inference() -> list[Row]:
+    """A field's decision by the shipped bundle: 16 patches, one thread."""
+    bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
+    rule = bundle.patch_rule
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 256, (768, 1024, 3), dtype=np.uint8) for _ in range(2))
+    cut = cut_patches(first, second, rule, rule.size_px, 16)
+    rows = [timed("inference", "cut 16 patches", lambda: cut_patches(first, second, rule, rule.size_px, 16), 30)]
+    for name, graph in (("int8", bundle.int8_graph), ("fp32", bundle.fp32_graph)):
+        model = OrtPatchModel(graph, rule.size_px)
+        rows.append(timed("inference", f"16 patches, {name}", lambda model=model: model.predict(*cut), 30))  # type: ignore[misc]
+    return rows
+
+
+SUITES: dict[str, Callable[[], list[Row]]] = {"render": render, "inference": inference}
