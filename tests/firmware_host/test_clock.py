@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from firmware_host.clock import MonotonicClock, VirtualClock
+
+
+def test_virtual_time_passes_only_by_waiting() -> None:
+    clock = VirtualClock()
+    clock.wait_until(1_500, "move")
+    clock.wait_until(1_000, "settle")  # already past: no time passes, none is booked
+    assert clock.now_ns() == 1_500
+    assert clock.booked_ns() == dict.fromkeys(clock.booked_ns(), 0) | {"move": 1_500}
+
+
+def test_work_costs_what_the_table_says() -> None:
+    clock = VirtualClock(work_ns={"infer": 7})
+    with clock.work("infer"), clock.work("write"):
+        assert clock.now_ns() == 0
+    assert (clock.now_ns(), clock.booked_ns()["infer"], clock.booked_ns()["write"]) == (7, 7, 0)
+
+
+def test_every_nanosecond_is_booked_under_a_name() -> None:
+    clock = VirtualClock(start_ns=100, work_ns={"write": 5})
+    for at, phase in ((110, "move"), (130, "settle"), (131, "expose")):
+        clock.wait_until(at, phase)  # type: ignore[arg-type]
+    with clock.work("write"):
+        pass
+    assert sum(clock.booked_ns().values()) == clock.now_ns() - 100
+
+
+def test_monotonic_clock_returns_at_or_after_the_deadline() -> None:
+    clock = MonotonicClock()
+    deadline = clock.now_ns() + 2_000_000
+    clock.wait_until(deadline, "wait")
+    assert clock.now_ns() >= deadline
+    assert clock.booked_ns()["wait"] > 0
