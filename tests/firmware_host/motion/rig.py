@@ -35,9 +35,13 @@ class AlarmClock(VirtualClock):
 
 @dataclass
 class Rig:
-    """Everything between the stage's calls and the carriages."""
+    """Everything between the stage's calls and the carriages.
+
+    :param before: what happens to the machine before the host opens the stage.
+    """
 
     profile: Profile
+    before: Callable[[Rig], None] = lambda _: None
     clock: AlarmClock = field(default_factory=AlarmClock)
     cancel: CancelToken = field(default_factory=CancelToken)
 
@@ -45,6 +49,7 @@ class Rig:
         assert self.profile.twin is not None
         self.board = EmulatedBoard(self.clock)
         self.machine = Machine(self.board, self.profile, self.profile.twin)
+        self.before(self)
         self.stage = Stage(self.profile, RpiGpio(self.board), self.clock, self.cancel)
 
     def at(self, time_ns: int, action: Callable[[], None]) -> None:
@@ -85,12 +90,17 @@ def changed(profile: Profile, axes: Changes, twin: Changes) -> Profile:
     )
 
 
-def near_rig(axes: Changes | None = None, twin: Changes | None = None, stop_pin: int | None = None) -> Rig:
+def near_rig(
+    axes: Changes | None = None,
+    twin: Changes | None = None,
+    stop_pin: int | None = None,
+    before: Callable[[Rig], None] = lambda _: None,
+) -> Rig:
     """A rig, not homed, that starts close to its switches, so that homing is quick."""
     starts: Changes = {"x": {"start_um": -190}, "y": {"start_um": -185}, "z": {"start_um": -35}}
     truths = {name: starts[name] | (twin or {}).get(name, {}) for name in AXES}
     profile = changed(SHIPPED, axes or {}, truths)
-    return Rig(profile.model_copy(update={"emergency_stop_pin": stop_pin}))
+    return Rig(profile.model_copy(update={"emergency_stop_pin": stop_pin}), before)
 
 
 def homed_rig(axes: Changes | None = None, twin: Changes | None = None, stop_pin: int | None = None) -> Rig:
