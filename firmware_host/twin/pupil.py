@@ -18,10 +18,10 @@ from firmware_host.optics import Objective
 
 Floats = NDArray[np.float32]
 
-_GRID = 256  # samples across the Fourier plane; the pupil takes half of it, so its autocorrelation fits
+_GRID = 384  # samples across the Fourier plane; the pupil takes half of it, so its autocorrelation fits
 _RADIUS = _GRID // 4
 _GRID_STEP_UM = 0.1
-_MAX_WAVES = 14.0  # beyond this the pupil's phase is undersampled, and geometric optics takes over
+_MAX_WAVES = 5.0  # beyond this the first lobe is a few samples wide, and geometric optics takes over
 
 
 @dataclass(frozen=True)
