@@ -88,7 +88,8 @@ class MotorAxis:
     def position_um(self, time_ns: int) -> float:
         """Where the carriage was at a time of the recent past, or is, ringing included.
 
-        After the last step: A·exp(-t/decay)·cos(2·pi·f·t), over the carriage's way; A falls with hops below 20 steps.
+        After the last step: A·exp(-t/decay)·cos(2·pi·f·t). A falls in proportion when the carriage went less than
+        20 steps since a pause of a decay time.
         """
         at = bisect_right(self._times, time_ns) - 1
         if at < 0:
@@ -106,7 +107,8 @@ class MotorAxis:
         before_um_s = self._speed_um_s if way == self._last_way else -self._speed_um_s
         self._last_ns, self._interval_ns, self._last_way, self._speed_um_s = time_ns, interval_ns, way, 0.0
         if interval_ns > self._rest_ns:
-            self._run_um = 0.0
+            if interval_ns > self._twin.ring_decay_ms * 1e6:
+                self._run_um = 0.0
             return True
         speed_um_s = 1e9 * self._step_um / interval_ns
         reach_um_s = self._start_um_s
