@@ -80,6 +80,7 @@ def test_watch_calls_back_with_the_pin(port: RpiGpio, board: EmulatedBoard, edge
 
 
 def test_pwm_starts_changes_and_stops_low(port: RpiGpio, board: EmulatedBoard) -> None:
+    port.write(OUT, True)
     for duty in (0.6, 0.2, 1.0):
         port.pwm(OUT, 20_000, duty)
         assert board.duty(OUT) == pytest.approx(duty)

@@ -118,6 +118,19 @@ def test_a_cause_that_was_there_before_power_on_is_seen(trip: Trip, cause: str) 
     assert_off(rig)
 
 
+@pytest.mark.parametrize(("trip", "cause"), [each[1:] for each in TRIPS], ids=[each[0] for each in TRIPS])
+def test_a_lost_edge_is_made_up_for_before_the_next_move(trip: Trip, cause: str) -> None:
+    """Field failure: RPi.GPIO on a newer kernel misses edges; the switch was held down and nobody had been called."""
+    rig = homed_rig(stop_pin=STOP_PIN)
+    rig.board.remove_event_detect(int(cause.split("pin ")[1].rstrip(")")))
+    trip(rig)
+    before = rig.pulses("z")
+    with pytest.raises(SafetyStop, match="motion stopped"):
+        rig.stage.move_to(z_um=5)
+    assert rig.pulses("z") == before
+    assert_off(rig)
+
+
 def test_nothing_moves_before_homing_and_the_drivers_are_off() -> None:
     rig = near_rig()
     assert_off(rig)

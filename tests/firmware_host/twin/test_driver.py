@@ -60,6 +60,15 @@ def test_a_step_within_the_set_up_time_goes_the_old_way(bench: Bench, wait_ns: i
     assert bench.driver.counts == DriverCounts(late_direction=late)
 
 
+def test_the_old_way_is_the_one_before_the_last_change(bench: Bench) -> None:
+    bench.at(10_000, X.dir_pin, 1)
+    bench.pulse(20_000)
+    bench.at(30_000, X.dir_pin, 0)
+    bench.pulse(30_100)
+    bench.pulse(40_000)
+    assert [way for _, way in bench.steps] == [1, 1, -1]
+
+
 def test_a_disabled_driver_does_not_turn(bench: Bench) -> None:
     bench.at(0, X.enable_pin, 1)
     bench.pulse(10_000)

@@ -91,6 +91,24 @@ def test_a_motor_started_at_full_speed_stalls_until_the_pulses_stop() -> None:
     assert axis.carriage_um == pytest.approx(TWIN.x.start_um + 6 * STEP_UM)
 
 
+def test_turning_round_at_full_speed_loses_steps() -> None:
+    axis, _ = motor()
+    last_ns = play(axis, step_times_ns(400, 6000 * 3.2, 60_000 * 3.2)[:200])
+    axis.step(last_ns + 120_000, 1)
+    assert axis.lost_steps == 0
+    axis.step(last_ns + 240_000, -1)
+    assert axis.lost_steps == 1
+
+
+def test_a_motor_that_ran_into_the_stop_stands_and_starts_back_from_rest() -> None:
+    axis, _ = motor(travel_max_um=TWIN.x.start_um + 30, backlash_um=0)
+    last_ns = play(axis, step_times_ns(400, 6000 * 3.2, 60_000 * 3.2)[:200])
+    lost = axis.lost_steps
+    assert lost == 200 - 96
+    play(axis, [1_500_000, 3_000_000], -1, last_ns)  # below 353 um/s, which needs no run-up
+    assert axis.lost_steps == lost
+
+
 @pytest.mark.parametrize(("steps", "end_um"), [(2000, 2501.0), (-2000, 2499.0)])
 def test_the_end_stops_are_hard(steps: int, end_um: float) -> None:
     axis, _ = motor(travel_min_um=2499.0, travel_max_um=2501.0, backlash_um=0.0)
