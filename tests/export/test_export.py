@@ -1,0 +1,101 @@
+"""From a network to a signed bundle: parity of the graphs, and what the INT8 graph is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from export.keys import signing_key
+from export.onnx import OPSET, to_onnx
+from export.quantize import to_int8
+from firmware_host.errors import UsageError
+from firmware_host.inference.ort import OrtPatchModel
+from training.data import Batch
+from training.network import FocusNetwork
+
+SIZE = 64
+
+
+def patches(count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    first, second = (rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8) for _ in range(2))
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def network() -> FocusNetwork:
+    torch.manual_seed(0)
+    made = FocusNetwork(0.25, "difference+second", 2).eval()
+    with torch.no_grad():  # an untrained head answers 0 to everything
+        made.backbone.classifier[1].weight.mul_(30)
+    return made
+
+
+@pytest.fixture(scope="module")
+def graphs(network: FocusNetwork) -> tuple[bytes, bytes]:
+    fp32 = to_onnx(network, SIZE)
+    first, second = patches(64)
+    return fp32, to_int8(fp32, Batch(first, second, np.zeros(64, np.float32), np.zeros(64, np.int64)))
+
+
+def test_the_graph_takes_raw_patches_in_any_number(network: FocusNetwork, graphs: tuple[bytes, bytes]) -> None:
+    model = OrtPatchModel(graphs[0], SIZE)
+    for count in (1, 5):
+        first, second = patches(count)
+        moves, weights = model.predict(first, second)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(first), torch.from_numpy(second))
+        np.testing.assert_allclose(moves, expected[0].numpy(), atol=1e-3)
+        np.testing.assert_allclose(weights, expected[1].numpy(), atol=1e-5)
+
+
+def test_inputs_outputs_and_opset_are_the_contract(graphs: tuple[bytes, bytes]) -> None:
+    for graph in graphs:
+        model = onnx.load_from_string(graph)
+        assert [i.name for i in model.graph.input] == ["first", "second"]
+        assert {i.type.tensor_type.elem_type for i in model.graph.input} == {onnx.TensorProto.UINT8}
+        assert [o.name for o in model.graph.output] == ["move_dof", "weight"]
+        assert model.opset_import[0].version == OPSET
+
+
+def test_int8_is_symmetric_and_explicit(graphs: tuple[bytes, bytes]) -> None:
+    """TensorRT takes only zero points of 0."""
+    model = onnx.load_from_string(graphs[1])
+    zero_points = {node.input[2] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    values = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
+    assert zero_points
+    for name in zero_points:
+        assert values[name].dtype == np.int8
+        assert not values[name].any()
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("DequantizeLinear") > kinds.count("Conv") > 30
+
+
+def test_int8_stays_near_fp32_and_keeps_the_weight(graphs: tuple[bytes, bytes]) -> None:
+    first, second = patches(32)
+    (moves, weights), (rough, kept) = (OrtPatchModel(graph, SIZE).predict(first, second) for graph in graphs)
+    np.testing.assert_allclose(kept, weights, atol=1e-5)
+    assert np.abs(rough - moves).mean() < 0.2 * np.abs(moves).mean() + 0.05
+
+
+def test_the_int8_graph_is_much_smaller(graphs: tuple[bytes, bytes]) -> None:
+    assert len(graphs[1]) < 0.5 * len(graphs[0])
+
+
+def test_a_signing_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:
+    path, trusted = tmp_path / "keys" / "signing.key", tmp_path / "trusted"
+    first, second = (signing_key(path, trusted) for _ in range(2))
+    assert first.private_bytes_raw() == second.private_bytes_raw()
+    assert path.stat().st_mode & 0o777 == 0o600
+    (public,) = trusted.glob("*.pub")
+    assert bytes.fromhex(public.read_text()) == first.public_key().public_bytes_raw()
+
+
+def test_a_file_that_is_no_key_is_told(tmp_path: Path) -> None:
+    (tmp_path / "k").write_text("not hex")
+    with pytest.raises(UsageError, match="not 64 hex digits"):
+        signing_key(tmp_path / "k", tmp_path)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from firmware_host.slide import charts
+from firmware_host.slide.record import FieldRecord, write_tiles_csv
+from firmware_host.slide.report import ReportData, write_report
+from firmware_host.slide.summary import summarise
+
+RECORD = FieldRecord(
+    row=0,
+    col=1,
+    x_um=1000.0,
+    y_um=2000.0,
+    z_um=300.05,
+    predicted_um=0.1234,
+    spread_um=0.2,
+    patches=16,
+    captures=2,
+    status="focused",
+    time_ns={"move": 100_000_000, "infer": 12_000_000},
+    first_move_um=0.1234,
+    first_true_move_um=0.6,
+    true_error_um=-0.1,
+    tile="tiles/r000_c001.jpg",
+)
+RECORDS = [
+    RECORD,
+    replace(RECORD, col=2, true_error_um=0.5, captures=3, first_move_um=-0.2),
+    replace(RECORD, col=3, true_error_um=None, first_true_move_um=None, status="blank", captures=2),
+    replace(RECORD, col=4, true_error_um=-0.3, captures=25, status="predicted", first_move_um=None),
+]
+
+
+def test_the_table_is_written_with_fixed_digits_and_empty_unknowns(tmp_path: Path) -> None:
+    write_tiles_csv(tmp_path / "tiles.csv", RECORDS)
+    rows = list(csv.DictReader((tmp_path / "tiles.csv").read_text().splitlines()))
+    assert rows[0]["predicted_um"] == "0.123"
+    assert rows[0]["move_ms"] == "100.000"
+    assert rows[0]["wait_ms"] == "0.000"
+    assert (rows[2]["true_error_um"], rows[2]["status"]) == ("", "blank")
+
+
+def test_the_summary_counts_what_has_detail() -> None:
+    """Errors 0.1, 0.5 and 0.3 um; DoF/2 = 0.4; one of two judged first moves went the wrong way."""
+    summary = summarise(RECORDS, 0.8)
+    assert (summary.fields, summary.blank, summary.flagged) == (4, 1, 1)
+    assert summary.mean_error_um == pytest.approx(0.3)
+    assert summary.within_half_dof == pytest.approx(2 / 3)
+    assert summary.wrong_direction == pytest.approx(1 / 2)
+    assert summary.captures_per_field == pytest.approx(10)
+    assert summary.seconds_per_field == pytest.approx(0.112)
+
+
+def test_without_the_truth_nothing_is_claimed_of_it() -> None:
+    on_hardware = [replace(record, true_error_um=None, first_true_move_um=None) for record in RECORDS]
+    summary = summarise(on_hardware, 0.8)
+    assert (summary.mean_error_um, summary.within_half_dof, summary.wrong_direction) == (None, None, None)
+    assert "error" not in summary.line()
+
+
+def data(**values: object) -> ReportData:
+    report = ReportData(
+        title="Scan of <slide> & more",
+        method="two shots",
+        records=RECORDS,
+        compared=[replace(RECORD, captures=22, status="swept")],
+        compared_method="contrast sweep",
+        depth_of_field_um=0.8,
+        thumbnail=np.full((40, 60, 3), 200, np.uint8),
+        settings={"profile": "<script>alert(1)</script>"},
+    )
+    return replace(report, **values)  # type: ignore[arg-type]
+
+
+def test_the_report_is_one_page_without_network_or_script(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", data())
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "Scan of &lt;slide&gt; &amp; more" in page
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(svg)
+    for words in ("Focus surface", "Against the contrast sweep", "Flagged fields", "22.00"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"records": [replace(record, true_error_um=None, first_true_move_um=None) for record in RECORDS]},
+        {"records": [replace(RECORD, status="blank")], "thumbnail": None},
+        {"compared": []},
+        {"records": [RECORD]},
+    ],
+    ids=["on hardware", "nothing focused", "nothing compared", "one field"],
+)
+def test_every_kind_of_scan_has_a_report(tmp_path: Path, values: dict[str, object]) -> None:
+    write_report(tmp_path / "report.html", data(**values))
+    assert "nan" not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.31, 0.27), (296.2, 304.9), (0, 17), (5, 5)])
+def test_ticks_are_round_and_inside(low: float, high: float) -> None:
+    ticks = charts.ticks(low, high)
+    assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+    assert len(ticks) <= 11

@@ -1,0 +1,151 @@
+"""A bundle is taken whole, signed and for these optics, or refused with its own message."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firmware_host.bundle import Bundle, Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
+from firmware_host.errors import UsageError
+from firmware_host.optics import Objective
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+TRUSTED = [KEY.public_key()]
+MANIFEST = Manifest(
+    schema_version=1,
+    name="test",
+    size_px=128,
+    sampling=1 / 3,
+    sampling_tolerance=0.15,
+    delta_dof=2.0,
+    delta_tolerance=0.1,
+    min_weight=0.02,
+    move_range_dof=(-6.0, 6.0),
+    na_range=(0.6, 0.8),
+    output_unit="dof",
+    sign="z of focus minus z of the second frame, positive = up",
+    metrics={},
+    sha256={},
+    tools={},
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "b.wsimodel", MANIFEST, b"int8 graph", b"fp32 graph", KEY)
+    return tmp_path / "b.wsimodel"
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pack(path: Path, parts: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    path.write_bytes(stream.getvalue())
+
+
+def resigned(parts: dict[str, bytes], **values: object) -> dict[str, bytes]:
+    """The parts with values of the manifest changed, by the maker."""
+    text = json.dumps({**json.loads(parts["manifest.json"]), **values}).encode()
+    return {**parts, "manifest.json": text, "signature": KEY.sign(text)}
+
+
+def test_it_comes_back_as_it_was_written(path: Path) -> None:
+    bundle = read_bundle(path, TRUSTED)
+    assert (bundle.int8_graph, bundle.fp32_graph, bundle.manifest.name) == (b"int8 graph", b"fp32 graph", "test")
+    assert bundle.patch_rule.delta_dof == 2.0
+
+
+def test_same_content_same_bytes(path: Path, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "again", MANIFEST, b"int8 graph", b"fp32 graph", KEY)
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: {**p, "signature": b""}, "not signed"),
+        (lambda p: {**p, "signature": Ed25519PrivateKey.generate().sign(p["manifest.json"])}, "unknown key"),
+        (lambda p: {**p, "manifest.json": p["manifest.json"].replace(b"128", b"129")}, "manifest was changed"),
+        (lambda p: {**p, "model_int8.onnx": b"another graph"}, "model_int8.onnx was changed after signing"),
+        (lambda p: {**p, "model_fp32.onnx": b"another graph"}, "model_fp32.onnx was changed after signing"),
+        (lambda p: {k: v for k, v in p.items() if k != "model_fp32.onnx"}, "missing: model_fp32.onnx"),
+        (lambda p: {**p, "../../evil": b"x"}, r"unexpected: '../../evil'"),
+        (lambda p: resigned(p, schema_version=2, news=1), "of schema 2, this host knows 1"),
+        (lambda p: resigned(p, size_px=3), "its manifest is wrong at size_px"),
+        (lambda p: {**p, "manifest.json": b"[]", "signature": KEY.sign(b"[]")}, "its manifest is not one"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_refused(path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], words: str) -> None:
+    pack(path, change(members(path)))
+    with pytest.raises(UsageError, match=words) as caught:
+        read_bundle(path, TRUSTED)
+    assert str(path) in str(caught.value)
+
+
+def test_compressed_members_are_refused(path: Path) -> None:
+    """No member may grow when it is read."""
+    pack(path, {**members(path), "model_int8.onnx": bytes(1 << 20)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UsageError, match="compressed or larger"):
+        read_bundle(path, TRUSTED)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_a_truncated_file_is_told(path: Path, share: float) -> None:
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(UsageError, match="not a bundle, or truncated"):
+        read_bundle(path, TRUSTED)
+
+
+def test_a_missing_file_lists_the_shipped_bundles() -> None:
+    with pytest.raises(UsageError, match=r"no such file.*focus-20x\.wsimodel"):
+        find_bundle("mine.wsimodel")
+
+
+@given(at=st.integers(0, 10_000), value=st.integers(0, 255))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_a_changed_byte_is_refused_or_changes_nothing(path: Path, at: int, value: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] = value
+    other = path.with_name("changed.wsimodel")
+    other.write_bytes(content)
+    try:
+        bundle = read_bundle(other, TRUSTED)
+    except UsageError:
+        return
+    assert (bundle.int8_graph, bundle.fp32_graph) == (b"int8 graph", b"fp32 graph")
+
+
+@pytest.mark.parametrize(
+    ("na", "pixel_um", "delta_dof", "words"),
+    [
+        (0.4, 0.25, 2.0, "made for NA 0.6 to 0.8, the objective has 0.4"),
+        (0.75, 0.6, 2.0, "needs pixels of at most"),
+        (0.75, 0.25, 3.0, "made for frames 2 DoF apart"),
+    ],
+)
+def test_other_optics_are_refused(path: Path, na: float, pixel_um: float, delta_dof: float, words: str) -> None:
+    bundle: Bundle = read_bundle(path, TRUSTED)
+    bundle.check_optics(Objective(0.75), 0.25, 2.0)
+    with pytest.raises(UsageError, match=words):
+        bundle.check_optics(Objective(na), pixel_um, delta_dof)
+
+
+def test_the_shipped_bundle_is_whole_and_trusted() -> None:
+    bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
+    bundle.check_optics(Objective(0.75), 0.25, 2.0)
+    assert len(bundle.int8_graph) < 2_500_000
