@@ -129,7 +129,9 @@ def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
         network = FocusNetwork(settings.width, settings.inputs, settings.fold)
         network.load_state_dict(content["weights"])
     except Exception as error:
-        raise UsageError(f"checkpoint {path}: cannot be used: {str(error).splitlines()[0]}") from error
+        raise UsageError(
+            f"checkpoint {path}: cannot be used: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
     return network.eval(), settings
 
 

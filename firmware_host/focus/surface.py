@@ -41,5 +41,5 @@ class FocusSurface:
         weight = np.exp(-(dx * dx + dy * dy))
         weight /= weight.max()
         design = np.stack([np.ones_like(dx), dx, dy], axis=1)
-        normal = design.T @ (design * weight[:, None]) + np.diag([1e-9, 0.05, 0.05])
+        normal = design.T @ (design * weight[:, None]) + np.diag([1e-9, 0.01, 0.01])
         return middle + float(np.linalg.solve(normal, design.T @ (z * weight))[0])

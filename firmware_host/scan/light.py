@@ -21,12 +21,16 @@ def view_means(image: Image, cells: int = 6) -> NDArray[np.float64]:
     return np.asarray(squares.mean(axis=(1, 3), dtype=np.float64))
 
 
-def absorbances(views: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) mean absorbance -log10(I/I0) of N views; I0 is the third brightest level that each square ever had.
+def empty_level(views: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(cells, cells, 3) what empty glass looks like: the third brightest level that each square ever had.
 
-    :param views: (N, cells, cells, 3) of `view_means`; a square is lit alike in all views.
+    :param views: (N, cells, cells, 3) of `view_means`, N >= 1; a square is lit alike in all views.
     """
-    empty = np.maximum(np.sort(views, axis=0)[-min(3, len(views))], 1.0)
+    return np.asarray(np.maximum(np.sort(views, axis=0)[-min(3, len(views))], 1.0))
+
+
+def absorbances(views: NDArray[np.float64], empty: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) mean absorbance -log10(I/I0) of (N, cells, cells, 3) views against `empty_level`."""
     depth = -np.log10(np.clip(views, 1.0, None) / empty)
     return np.asarray(np.clip(depth, 0, None).mean(axis=(1, 2, 3)))
 
@@ -70,8 +74,9 @@ def _cells(frame: Image) -> NDArray[np.float64]:
 
 def _enlarge(cells: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     """A polynomial surface of fourth order through the cells, at every pixel."""
-    at = (np.arange(_GRID) + 0.5) / _GRID * 2 - 1
-    y, x = np.meshgrid(at, at, indexing="ij")
+    # The squares are whole pixels wide, so a few pixels at the far edges are in none.
+    middles = [(np.arange(_GRID) + 0.5) * (size // _GRID) / size * 2 - 1 for size in (height, width)]
+    y, x = np.meshgrid(*middles, indexing="ij")
     powers = [(i, j) for i in range(5) for j in range(5 - i)]
     design = np.stack([y.ravel() ** i * x.ravel() ** j for i, j in powers], axis=1)
     solution = np.linalg.lstsq(design, cells.ravel(), rcond=None)[0]

@@ -73,37 +73,22 @@ def serpentine(rows: Sequence[Sequence[Site]]) -> list[Site]:
     return [site for row in rows for site in (row if row and row[0].row % 2 == 0 else row[::-1])]
 
 
-def tissue_sites(
+def sites_near(
     rows: Sequence[Sequence[Site]],
-    field_um: tuple[float, float],
     coarse: Sequence[Sequence[Site]],
     mask: NDArray[np.bool_],
-    coarse_pitch_um: tuple[float, float],
+    reach_um: tuple[float, float],
 ) -> list[list[Site]]:
-    """The sites whose field touches a coarse cell that holds tissue.
+    """The sites whose middle lies within (x, y) reach of the middle of a coarse cell that holds tissue.
 
     :param mask: (rows, columns) of the coarse grid.
     """
-    reach_x = (field_um[0] + coarse_pitch_um[0]) / 2
-    reach_y = (field_um[1] + coarse_pitch_um[1]) / 2
     held = np.array([(s.x_um, s.y_um) for line in coarse for s in line if mask[s.row, s.col]]).reshape(-1, 2)
 
-    def touches(site: Site) -> bool:
-        apart = np.abs(held - (site.x_um, site.y_um))
-        return bool(np.any((apart[:, 0] < reach_x) & (apart[:, 1] < reach_y)))
+    def near(site: Site) -> bool:
+        return bool(np.any(np.all(np.abs(held - (site.x_um, site.y_um)) < reach_um, axis=1)))
 
-    return [[site for site in row if touches(site)] for row in rows]
-
-
-def tissue_mask(absorbance: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    """Cells that hold tissue, with a rim of one cell: what is just below the threshold at an edge is tissue too.
-
-    :param absorbance: (rows, columns), mean absorbance seen from each coarse site.
-    """
-    mask = absorbance > threshold
-    padded = np.pad(mask, 1)
-    beside = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-    return np.asarray(mask | (beside & (absorbance > threshold / 4)))
+    return [[site for site in row if near(site)] for row in rows]
 
 
 def _spread(low: float, high: float, pitch: float, size: float) -> tuple[int, float]:

@@ -36,7 +36,7 @@ Tell = Callable[[str, float, float | None], None]
 """Progress: what is being done, the share done (0 to 1), seconds left on the scanner's clock (None: not known)."""
 
 _BACKGROUND = (238, 238, 238)
-_COMPARED_FIELDS = 40
+_COMPARED_FIELDS = 24
 
 
 @dataclass(frozen=True)

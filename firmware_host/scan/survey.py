@@ -12,8 +12,8 @@ from firmware_host.errors import UsageError
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import ContrastSweep, search_wide
 from firmware_host.hardware import Scanner
-from firmware_host.scan.light import FlatField, absorbances, view_means
-from firmware_host.scan.plan import Region, Site, grid_sites, serpentine, tissue_mask, tissue_sites
+from firmware_host.scan.light import FlatField, absorbances, empty_level, view_means
+from firmware_host.scan.plan import Region, Site, grid_sites, serpentine, sites_near
 
 _EMPTY_FRAMES = 5
 _FOCUS_TRIES = 6
@@ -49,7 +49,7 @@ def survey(
     coarse = grid_sites(region, pitch_um, pitch_um)
     z = profile.axes.z
     scanner.stage.move_to(z_um=(z.soft_min_um + z.soft_max_um) / 2)
-    views = []
+    views: list[NDArray[np.float64]] = []
     frames: dict[int, NDArray[np.uint8]] = {}
     # The corners of what the stage can reach are glass on almost every slide: they tell how bright glass is even
     # when the region is tissue all over.
@@ -61,12 +61,13 @@ def survey(
         frames[number] = frame.image
         _keep_brightest(frames, views)
         progress((number + 1) / len(visits))
-    depth = absorbances(np.array(views))
-    grid = np.zeros((len(coarse), len(coarse[0])))
+    glass = empty_level(np.array(views))
+    depth = absorbances(np.array(views), glass)
+    threshold = profile.scan.tissue_absorbance
+    mask = np.zeros((len(coarse), len(coarse[0])), np.bool_)
     for site, value in zip(seen, depth, strict=False):
-        grid[site.row, site.col] = value
-    mask = tissue_mask(grid, profile.scan.tissue_absorbance)
-    empty = [frame for number, frame in frames.items() if depth[number] < profile.scan.tissue_absorbance / 4]
+        mask[site.row, site.col] = value > threshold
+    empty = [frame for number, frame in frames.items() if depth[number] < threshold / 4]
     if not mask.any():
         raise UsageError(
             f"region {region.x0_um / 1e3:g},{region.y0_um / 1e3:g},{region.x1_um / 1e3:g},{region.y1_um / 1e3:g} mm: "
@@ -76,10 +77,20 @@ def survey(
     flat_field = FlatField.from_empty(empty) if empty else FlatField.neutral(shape)
     overlap = 1 - profile.scan.overlap
     fine = grid_sites(region, (field_um[0] * overlap, field_um[1] * overlap), field_um)
-    sites = serpentine(tissue_sites(fine, field_um, coarse, mask, pitch_um))
+    # A tissue cell's own fields are scanned; those up to where the next cell was seen to be empty are looked at first.
+    own = serpentine(sites_near(fine, coarse, mask, ((field_um[0] + pitch_um[0]) / 2, (field_um[1] + pitch_um[1]) / 2)))
+    around = serpentine(sites_near(fine, coarse, mask, pitch_um))
+    rim = [site for site in around if site not in set(own)]
+    kept = set(own) | {site for site in rim if _absorbance(scanner, eye, site, glass) > threshold / 2}
+    sites = [site for site in around if site in kept]
     darkest = [seen[int(index)] for index in np.argsort(-depth[: len(seen)], kind="stable")[:_FOCUS_TRIES]]
     start_z_um = _first_focus(scanner, eye, sweep, darkest)
     return Survey(sites, start_z_um, flat_field, len(empty))
+
+
+def _absorbance(scanner: Scanner, eye: Eye, site: Site, glass: NDArray[np.float64]) -> float:
+    frame = eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um))
+    return float(absorbances(view_means(frame.image)[None], glass)[0])
 
 
 def _corners(scanner: Scanner) -> list[Site]:

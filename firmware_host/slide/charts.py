@@ -141,13 +141,15 @@ def heat(share: float) -> str:
 def grid_map(
     cells: Mapping[tuple[int, int], str], titles: Mapping[tuple[int, int], str], legend: str, title: str
 ) -> str:
-    """The fields as coloured cells: (row, col) -> colour, with a hover title each; `legend` is SVG 460 wide."""
-    rows = max((row for row, _ in cells), default=0) + 1
-    columns = max((col for _, col in cells), default=0) + 1
-    size = min(440 / columns, 26.0)
+    """One or more fields as coloured cells, (row, col) -> colour, with hover titles; `legend` is SVG 460 wide."""
+    top, first = min(row for row, _ in cells), min(col for _, col in cells)
+    rows = max(row for row, _ in cells) - top + 1
+    columns = max(col for _, col in cells) - first + 1
+    size = min(440 / columns, 300 / rows, 34.0)
     left = (460 - size * columns) / 2
     body = "".join(
-        f'<rect x="{left + col * size:.1f}" y="{4 + row * size:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}" '
+        f'<rect x="{left + (col - first) * size:.1f}" y="{4 + (row - top) * size:.1f}" '
+        f'width="{size - 1:.1f}" height="{size - 1:.1f}" '
         f'rx="1.5" fill="{colour}"><title>{escape(titles[row, col])}</title></rect>'
         for (row, col), colour in sorted(cells.items())
     )

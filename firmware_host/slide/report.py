@@ -32,6 +32,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .cards div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px 14px}
 .cards b{display:block;font-size:22px;font-weight:600}.cards span{color:var(--faint);font-size:13px}
 img{max-width:100%;display:block;margin:0 auto;border-radius:4px}
+.half{max-width:520px;margin:0 auto}
 svg{width:100%;height:auto;display:block}svg text{fill:var(--faint);font:11px system-ui,sans-serif}
 table{border-collapse:collapse;width:100%;font-size:14px}td,th{padding:5px 8px;border-bottom:1px solid var(--line)}
 th{text-align:left;color:var(--faint);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
@@ -150,7 +151,7 @@ def _times(data: ReportData) -> str:
     rows = [(data.method, _mean_times(data.records))]
     if data.compared:
         rows.append((data.compared_method, _mean_times(data.compared)))
-    return charts.bars(rows, "s", "mean time per field by phase")
+    return f'<div class="half">{charts.bars(rows, "s", "mean time per field by phase")}</div>'
 
 
 def _mean_times(records: Sequence[FieldRecord]) -> dict[str, float]:

@@ -25,7 +25,8 @@ def streaks(rng: np.random.Generator, size: int, across_px: float, stretch: floa
 
 def sample(texture: Floats, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Floats:
     """The periodic texture at the grid of `rows` x `columns` (pixel numbers of any size)."""
-    return texture[np.ix_(rows % texture.shape[0], columns % texture.shape[1])]
+    band = texture.take(rows % texture.shape[0], axis=0)
+    return np.asarray(band.take(columns % texture.shape[1], axis=1))
 
 
 def _isotropic(size: int) -> NDArray[np.float64]:

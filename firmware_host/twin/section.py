@@ -252,7 +252,8 @@ class ProceduralSection:
         low = np.floor(bent).astype(np.int64)
         share = (bent - low).astype(np.float32)
         along = columns[None, :] % _TEXTURE_PX
-        upper, lower = self._fibre[low % _TEXTURE_PX, along], self._fibre[(low + 1) % _TEXTURE_PX, along]
+        upper = self._fibre.take(low % _TEXTURE_PX * _TEXTURE_PX + along)
+        lower = self._fibre.take((low + 1) % _TEXTURE_PX * _TEXTURE_PX + along)
         return upper * (1 - share) + lower * share
 
     def _draw_nuclei(

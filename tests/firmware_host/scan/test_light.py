@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from firmware_host.scan.light import FlatField, absorbances, view_means
+from firmware_host.scan.light import FlatField, absorbances, empty_level, view_means
 
 HEIGHT, WIDTH = 192, 256
 
@@ -57,6 +57,7 @@ def test_absorbance_is_measured_against_the_brightest_views() -> None:
     """A view that lets a tenth through has an absorbance of 1, whatever the shading."""
     views = np.array([view_means(empty_frame(seed)) for seed in range(4)])
     dark = view_means(np.round(shading() * 0.1).astype(np.uint8))
-    depth = absorbances(np.concatenate([views, dark[None]]))
+    every = np.concatenate([views, dark[None]])
+    depth = absorbances(every, empty_level(every))
     assert depth[:4] == pytest.approx(np.zeros(4), abs=0.005)
     assert depth[4] == pytest.approx(1.0, abs=0.02)

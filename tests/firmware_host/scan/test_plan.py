@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_host.errors import UsageError
-from firmware_host.scan.plan import Region, grid_sites, parse_region, serpentine, tissue_mask, tissue_sites
+from firmware_host.scan.plan import Region, grid_sites, parse_region, serpentine, sites_near
 
 FIELD = (256.0, 192.0)
 REGIONS = st.builds(
@@ -64,27 +64,19 @@ def test_a_region_is_given_in_mm() -> None:
     assert parse_region(" 1.5, 2,3 ,4.25") == Region(1500, 2000, 3000, 4250)
 
 
-def test_only_fields_that_touch_tissue_are_kept() -> None:
+def test_only_fields_near_tissue_are_kept() -> None:
     region = Region(0, 0, 2048, 1536)
     coarse_pitch = (512.0, 384.0)
     coarse = grid_sites(region, coarse_pitch, coarse_pitch)
     mask = np.zeros((4, 4), bool)
     mask[1, 2] = True
-    kept = serpentine(tissue_sites(grid_sites(region, FIELD, FIELD), FIELD, coarse, mask, coarse_pitch))
-    cell = coarse[1][2]
-    assert {(site.row, site.col) for site in kept} == {(2, 4), (2, 5), (3, 4), (3, 5)}
-    assert all(abs(site.x_um - cell.x_um) < 384 and abs(site.y_um - cell.y_um) < 288 for site in kept)
+    fine = grid_sites(region, FIELD, FIELD)
+    own = serpentine(sites_near(fine, coarse, mask, (384.0, 288.0)))
+    assert {(site.row, site.col) for site in own} == {(2, 4), (2, 5), (3, 4), (3, 5)}
+    around = serpentine(sites_near(fine, coarse, mask, (512.0, 384.0)))
+    assert {(site.row, site.col) for site in around} == {(row, col) for row in (1, 2, 3, 4) for col in (3, 4, 5, 6)}
 
 
 def test_no_tissue_no_fields() -> None:
     coarse = grid_sites(Region(0, 0, 900, 900), (450.0, 450.0), (450.0, 450.0))
-    assert serpentine(tissue_sites(coarse, FIELD, coarse, np.zeros((2, 2), bool), (450.0, 450.0))) == []
-
-
-def test_the_rim_of_the_tissue_counts_a_faint_speck_alone_does_not() -> None:
-    absorbance = np.zeros((5, 6))
-    absorbance[2, 1] = 0.2
-    absorbance[2, 2] = 0.01  # beside tissue
-    absorbance[0, 5] = 0.01  # alone
-    mask = tissue_mask(absorbance, 0.02)
-    assert {tuple(map(int, at)) for at in np.argwhere(mask)} == {(2, 1), (2, 2)}
+    assert serpentine(sites_near(coarse, coarse, np.zeros((2, 2), bool), FIELD)) == []
