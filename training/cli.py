@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ import typer
 
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import UsageError
+from firmware_host.patches import PatchRule
 from training import recipe
 from training.data import PairSet
 from training.evaluate import field_errors
@@ -58,13 +59,18 @@ def fit(
     batch: Annotated[int, typer.Option(min=2, help="Patch pairs in a batch.")] = recipe.SETTINGS.batch,
     peak_lr: Annotated[float, typer.Option(min=1e-6, max=1)] = recipe.SETTINGS.peak_lr,
     phase_2: Annotated[float, typer.Option(min=0, max=1, help="Share of the run before phase 2.")] = 0.5,
+    patch: Annotated[int, typer.Option(min=32, max=256, help="Side of a patch, pixels.")] = recipe.RULE.size_px,
     seed: Annotated[int, typer.Option(min=0)] = recipe.SETTINGS.seed,
 ) -> None:
     """Train on the stacks of X/train, report um on those of X/test."""
     _with_tunables()
     settings = FitSettings(width, inputs, fold, steps, batch, peak_lr, phase_2, seed=seed)
     began = time.monotonic()
-    network = run_fit(_pairs(stacks, "train"), _pairs(stacks, "test"), settings, recipe.TEST_PATCHES, _print_progress)
+    rule = replace(recipe.RULE, size_px=patch)
+    # As many patches as cover the same area of a test field.
+    judged_by = recipe.TEST_PATCHES * (recipe.RULE.size_px // patch) ** 2 if patch < recipe.RULE.size_px else 4
+    train, test = _pairs(stacks, "train", rule), _pairs(stacks, "test", rule)
+    network = run_fit(train, test, settings, judged_by, _print_progress)
     save_checkpoint(out, network, settings)
     print(f"{out}: trained in {time.monotonic() - began:.0f} s")
 
@@ -86,12 +92,12 @@ def main() -> None:
     run_app(app)
 
 
-def _pairs(stacks: Path, split: Split) -> PairSet:
+def _pairs(stacks: Path, split: Split, rule: PatchRule = recipe.RULE) -> PairSet:
     found, skipped = read_stacks(stacks, split, recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
     for fault in skipped:
         print(f"left out {fault.path}: {fault.reason}", file=sys.stderr)
     cache = stacks / "cache" / split
-    return PairSet(found, recipe.RULE, recipe.MAX_MOVE_DOF, cache, _every(2000, f"{split} planes decoded"))
+    return PairSet(found, rule, recipe.MAX_MOVE_DOF, cache, _every(2000, f"{split} planes decoded"))
 
 
 def _print_progress(progress: Progress) -> None:

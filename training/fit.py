@@ -35,7 +35,7 @@ class FitSettings:
     width: float = 0.5
     inputs: Inputs = "difference+second"
     fold: int = 2
-    steps: int = 4000
+    steps: int = 6000
     batch: int = 64
     peak_lr: float = 2e-3
     phase_2: float = 0.5

@@ -105,12 +105,12 @@ def test_ctrl_c_keeps_what_was_scanned(tmp_path: Path) -> None:
     """The first tile on disk is the sign to press Ctrl-C; the slide is written all the same."""
     out = tmp_path / "stopped"
     command = [sys.executable, "-m", "firmware_host", "scan", "--profile", "emulated", "--out", str(out)]
-    with subprocess.Popen([*command, "--region", "3.0,2.0,5.0,4.0"], stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([*command, "--region", "3.4,2.4,4.6,3.4"], stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         lines = []
         for line in running.stderr:
             lines.append(line)
-            if line.startswith("scanning 0%"):
+            if line.startswith("scanning"):
                 os.kill(running.pid, signal.SIGINT)
                 break
         lines += running.stderr.readlines()
@@ -118,7 +118,7 @@ def test_ctrl_c_keeps_what_was_scanned(tmp_path: Path) -> None:
     assert code == 130
     assert "error: stopped: Ctrl-C\n" in lines
     saved = list((out / "tiles").glob("*.jpg"))
-    assert 1 <= len(saved) < 80
+    assert 1 <= len(saved) < 30
     assert openslide.OpenSlide(out / "slide.tiff").dimensions[0] >= 1024
     assert json.loads((out / "journal").read_text().splitlines()[-1].split(" ", 1)[1])["event"] == "stopped"
 
