@@ -11,7 +11,7 @@ from firmware_host.camera.port import Frame
 from firmware_host.clock import Clock
 from firmware_host.focus.estimator import Estimate, TwoShotEstimator
 from firmware_host.focus.eye import Eye
-from firmware_host.focus.result import FocusResult, FocusStage, Status
+from firmware_host.focus.result import FocusResult, FocusStage, Status, start_of_search
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.optics import Objective
 from firmware_host.profile import FocusTable
@@ -28,6 +28,9 @@ class TwoShotFocus:
     1. Below the pivot by delta while the XY move runs: first frame. 2. Up by delta: second frame, predict.
     3. Blank: keep it. In focus: it is the tile. Near: one upward move, the tile. Far or uncertain: another pair
     around the predicted z, at most `max_repeats`; then the contrast sweep; then the pivot, flagged.
+
+    Only the pair at the pivot can make a field blank. No texture in a later one says that the prediction led away
+    from focus: the sweep decides.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class TwoShotFocus:
 
     def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
         before = self._eye.captures
+        pivot_um = start_of_search(self._stage, pivot_um)
         first_move_um: float | None = None
         first_z_um = pivot_um
         last = Estimate(0.0, 0.0, 0, "uncertain")
@@ -73,9 +77,12 @@ class TwoShotFocus:
         for _ in range(self._focus.max_repeats + 1):
             if not (self._stage.z_allowed(around_um) and self._stage.z_allowed(around_um - self._delta_um)):
                 break
-            second, last = self._pair(around_um)
-            if last.status == "blank":
-                return result(second, "blank")
+            second, estimate = self._pair(around_um)
+            if estimate.status == "blank":
+                if first_move_um is None:
+                    return result(second, "blank")
+                break
+            last = estimate
             if first_move_um is None:
                 first_move_um, first_z_um = last.move_um, self._stage.z_um
             target_um = self._stage.z_um + last.move_um

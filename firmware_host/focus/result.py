@@ -21,6 +21,14 @@ class FocusStage(Protocol):
     def z_allowed(self, z_um: float) -> bool: ...
 
 
+def start_of_search(stage: FocusStage, pivot_um: float) -> float:
+    """The pivot; where the stage stands, which is the last field's z, when the pivot lies outside the soft limits.
+
+    A surface that is continued too far must not end a scan, and nothing is sent beyond a limit.
+    """
+    return pivot_um if stage.z_allowed(pivot_um) else stage.z_um
+
+
 @dataclass(frozen=True)
 class FocusResult:
     """One field, focused as well as could be.

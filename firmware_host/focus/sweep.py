@@ -9,7 +9,7 @@ import numpy as np
 from firmware_host.camera.port import Frame
 from firmware_host.focus.contrast import Peak, brenner, fit_peak, luminance
 from firmware_host.focus.eye import Eye
-from firmware_host.focus.result import FocusResult, FocusStage
+from firmware_host.focus.result import FocusResult, FocusStage, start_of_search
 from firmware_host.optics import Objective
 from firmware_host.profile import FocusTable
 
@@ -50,6 +50,7 @@ class ContrastSweep:
     def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
         """Focus a field by a sweep alone."""
         before = self._eye.captures
+        pivot_um = start_of_search(self._stage, pivot_um)
         self._stage.move_to(x_um=x_um, y_um=y_um)
         found = self.search(pivot_um)
         z_um = pivot_um if found.z_um is None else found.z_um

@@ -122,6 +122,16 @@ def test_a_blank_field_keeps_its_second_frame() -> None:
     assert result.frame.sequence == 2
 
 
+def test_a_wild_first_answer_does_not_make_tissue_blank() -> None:
+    """The first pair sends the second one so far away that nothing has texture there: tissue was seen, so sweep."""
+    world = World(sharp=302.0)
+    answers = iter([Estimate(12 * DOF, 9.0, 16, "uncertain"), Estimate(0.0, 0.0, 0, "blank")])
+    result = run(world, 300.0, lambda _: next(answers))
+    assert (result.status, result.captures) == ("swept", 2 + 2 + 21 + 1)
+    assert result.z_um == pytest.approx(302.0, abs=0.2)
+    assert (result.predicted_um, result.patches) == (12 * DOF, 16), "the last prediction, not the blank pair"
+
+
 def test_disagreement_is_asked_again_then_swept() -> None:
     world = World(sharp=303.0)
     result = run(world, 300.0, lambda _: Estimate(0.0, 9.0, 16, "uncertain"))
@@ -143,6 +153,22 @@ def test_near_a_soft_limit_nothing_is_sent_beyond_it(sharp: float) -> None:
     pivot = 3.0 if sharp < 300 else 597.0
     result = run(world, pivot, lambda move: Estimate(9.0 * np.sign(move), 0.1, 16, "ok"))
     assert result.status in ("swept", "predicted")
+
+
+@pytest.mark.parametrize("pivot", [-40.0, -0.001, 600.001, 650.0])
+@pytest.mark.parametrize("method", ["sweep", "two-shot"])
+@pytest.mark.parametrize(("textured", "status"), [(True, "found"), (False, "predicted")])
+def test_a_pivot_beyond_the_limits_ends_no_scan(pivot: float, method: str, textured: bool, status: str) -> None:
+    """A steep slide, continued to a far field: the search starts where the field before was in focus."""
+    world = World(sharp=302.0, textured=textured)
+    world.z_um = 300.0
+    if method == "sweep":
+        eye = Eye(world, world.clock, world.cancel, 2.0)
+        result = ContrastSweep(world, eye, PROFILE.optics, PROFILE.focus).focus(0.0, 0.0, pivot)
+    else:
+        result = run(world, pivot, None if textured else lambda _: Estimate(1.0, 9.0, 16, "uncertain"))
+    assert result.status == status or (status == "found" and result.status in ("focused", "swept"))
+    assert result.z_um == pytest.approx(302.0 if textured else 300.0, abs=0.25)
 
 
 def test_a_dead_camera_ends_the_field_with_its_error() -> None:
