@@ -74,9 +74,7 @@ class Bundle:
         m = self.manifest
         low, high = m.na_range
         if not low <= optics.na <= high:
-            raise UsageError(
-                f"bundle {m.name}: made for NA {low:g} to {high:g}, the objective has {optics.na:g}; use another bundle"
-            )
+            raise UsageError(f"bundle {m.name}: made for NA {low:g} to {high:g}, the objective has {optics.na:g}")
         coarsest_um = 1.6 * m.sampling * optics.lateral_unit_um
         if pixel_um > coarsest_um:
             raise UsageError(

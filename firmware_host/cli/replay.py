@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.errors import UsageError
 from firmware_host.focus.replay import ReplayOptics, replay_stack, write_replay_csv
 from firmware_host.optics import Objective
 
@@ -29,5 +31,9 @@ def focus_replay(
     optics = Objective(na if na is not None else (low + high) / 2)
     pitch = pixel_um if pixel_um is not None else checked.manifest.sampling * optics.lateral_unit_um
     rows = replay_stack(stack, delta_um, checked, ReplayOptics(optics, pitch), plane_spacing_um)
+    try:
+        checked.check_optics(optics, pitch, delta_um / optics.depth_of_field_um)
+    except UsageError as outside:
+        print(f"warning: {outside}; the predicted moves may be wrong", file=sys.stderr)
     write_replay_csv(csv, rows)
     print(f"{len(rows)} pairs -> {csv}")
