@@ -35,6 +35,13 @@ class ScanFolder:
         except OSError as error:
             raise UsageError(f"output {path}: cannot be made: {error.strerror}; choose another --out") from error
 
+    def discard(self) -> None:
+        """Remove the folder again when nothing was scanned into it; a folder that holds a tile is left as it is."""
+        if not any((self.path / "tiles").iterdir()):
+            (self.path / "journal").unlink(missing_ok=True)
+            (self.path / "tiles").rmdir()
+            self.path.rmdir()
+
     def save_tile(self, row: int, col: int, image: NDArray[np.uint8], quality: int) -> str:
         """Write a tile whole and synced; returns its name within the folder."""
         name = f"tiles/r{row:03d}_c{col:03d}.jpg"

@@ -15,9 +15,9 @@ _WHITE = 238.0  # level of empty glass in a corrected tile
 
 def view_means(image: Image, cells: int = 6) -> NDArray[np.float64]:
     """(cells, cells, 3) mean levels of an image's squares: enough to tell tissue, at any defocus."""
-    rows, columns = image.shape[0] // cells, image.shape[1] // cells
-    core = image[: rows * cells : 2, : columns * cells : 2]
-    squares = core.reshape(cells, core.shape[0] // cells, cells, core.shape[1] // cells, 3)
+    rows, columns = image.shape[0] // (2 * cells), image.shape[1] // (2 * cells)
+    core = image[: 2 * rows * cells : 2, : 2 * columns * cells : 2]
+    squares = core.reshape(cells, rows, cells, columns, 3)
     return np.asarray(squares.mean(axis=(1, 3), dtype=np.float64))
 
 

@@ -91,6 +91,9 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
             if not scan.records:
                 raise
             stopped = error
+    except BaseException:
+        folder.discard()
+        raise
     finally:
         scanner.close()
     folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
@@ -104,13 +107,11 @@ def _reachable(request: ScanRequest) -> Region:
     :raises UsageError: the region asked for is not within the soft limits.
     """
     x, y = request.profile.axes.x, request.profile.axes.y
-    width_um, height_um = request.profile.field_um
     if request.region is None:
         return Region(x.soft_min_um, y.soft_min_um, x.soft_max_um, y.soft_max_um)
     wanted = request.region
     for name, axis, low, high in (("x", x, wanted.x0_um, wanted.x1_um), ("y", y, wanted.y0_um, wanted.y1_um)):
-        reach_um = width_um / 2 if name == "x" else height_um / 2
-        if low < axis.soft_min_um - reach_um or high > axis.soft_max_um + reach_um:
+        if low < axis.soft_min_um or high > axis.soft_max_um:
             raise UsageError(
                 f"region: {name} from {low / 1e3:g} to {high / 1e3:g} mm is outside the profile's soft limits, "
                 f"{axis.soft_min_um / 1e3:g} to {axis.soft_max_um / 1e3:g} mm; choose another region or widen "

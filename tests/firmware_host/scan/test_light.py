@@ -19,6 +19,16 @@ def empty_frame(seed: int) -> np.ndarray:
     return np.clip(np.round(shading() + noise), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.parametrize("shape", [(768, 1024), (1520, 2028), (600, 800), (1014, 1352), (481, 641)])
+def test_a_camera_of_any_shape_is_looked_at(shape: tuple[int, int]) -> None:
+    image = np.zeros((*shape, 3), np.uint8)
+    image[:, : shape[1] // 2] = 200
+    means = view_means(image)
+    assert means.shape == (6, 6, 3)
+    assert (means[:, :2] == 200).all()
+    assert (means[:, 4:] == 0).all()
+
+
 def test_shading_is_evened_out_to_one_percent() -> None:
     flat = FlatField.from_empty([empty_frame(seed) for seed in range(5)])
     corrected = flat.apply(np.round(shading()).astype(np.uint8)).astype(float)
