@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.twin.pupil import DefocusTransfer
-from firmware_host.twin.section import Specimen
+from firmware_host.twin.section import Matter, Specimen
 from firmware_host.twin.slide import Surface
 
 Floats = NDArray[np.float32]
@@ -29,15 +29,17 @@ _LAYERS = 3
 _LAYER_STEP_UM = 0.9
 _MARGIN_PX = 24
 _TEXTURE_FLOOR = 1e-7
+_NO_SHIFT = (np.ones(1, np.complex64), np.ones(1, np.complex64))
 
 
 @dataclass(frozen=True)
 class _View:
-    """A field's spectra, by colour and layer; None where nothing lies in the view."""
+    """A field's spectra, by colour and layer, None where nothing lies in the view; and its shift by part of a pixel."""
 
     spectra: Sequence[Sequence[Spectrum]] | None
     layers_z_um: Sequence[float]
     focus_z_um: float | None
+    shift: tuple[Spectrum, Spectrum]
 
 
 class OpticalColumn:
@@ -84,6 +86,8 @@ class OpticalColumn:
                 part = spectrum * transfer
                 total = part if total is None else np.add(total, part, out=total)
             assert total is not None
+            total *= view.shift[0]
+            total *= view.shift[1]
             image = np.fft.irfft2(total, s=self._padded)
             top, left = self._corner
             image = image[top : top + self._shape[0], left : left + self._shape[1]]
@@ -113,22 +117,24 @@ class OpticalColumn:
         column, row = math.floor(left_px), math.floor(top_px)
         matter = self._specimen.matter(column, row, width, height)
         if float(matter.stain[:, ::4, ::4].max()) < 1e-3:
-            return _View(None, (), None)
+            return _View(None, (), None, _NO_SHIFT)
         middle_um = self._surface.z_um(np.array(x_um), np.array(y_um)).item()
         offset_um = matter.offset_um + self._tilt(column, row, middle_um)
-        absorbance = [np.tensordot(stain, matter.stain, 1) for stain in self._specimen.absorbance.T]
-        shares = layer_shares(offset_um, self._specimen.thickness_um)
-        focus_um = _focus_of(absorbance, offset_um, self._corner, self._shape)
-        ramp_y = np.exp(2j * np.pi * np.fft.fftfreq(height) * (top_px - row)).astype(np.complex64)[:, None]
-        ramp_x = np.exp(2j * np.pi * np.fft.rfftfreq(width) * (left_px - column)).astype(np.complex64)[None, :]
-
-        def transform(colour: int) -> list[Spectrum]:
-            contrast = np.expm1(-absorbance[colour])
-            return [np.fft.rfft2(contrast * share) * ramp_y * ramp_x for share in shares]
-
-        spectra = list(self._pool.map(transform, range(len(self._transfers))))
+        shares = self._pool.submit(layer_shares, offset_um, self._specimen.thickness_um)
+        contrast = list(self._pool.map(functools.partial(_contrast, matter), self._specimen.absorbance.T))
+        focus_um = _focus_of(contrast, offset_um, self._corner, self._shape)
+        layered = [light * share for light in contrast for share in shares.result()]
+        spectra = list(self._pool.map(_spectrum, layered))
         layers = [middle_um + (index - (_LAYERS - 1) / 2) * _LAYER_STEP_UM for index in range(_LAYERS)]
-        return _View(spectra, layers, None if focus_um is None else middle_um + focus_um)
+        return _View(
+            spectra=[spectra[at : at + _LAYERS] for at in range(0, len(spectra), _LAYERS)],
+            layers_z_um=layers,
+            focus_z_um=None if focus_um is None else middle_um + focus_um,
+            shift=(
+                _ramp(np.fft.fftfreq(height)[:, None], top_px - row),
+                _ramp(np.fft.rfftfreq(width), left_px - column),
+            ),
+        )
 
     def _tilt(self, column: int, row: int, middle_um: float) -> Floats:
         """(H, W) z of focus of the padded view relative to its middle, from the surface at 9 x 9 points."""
@@ -137,11 +143,11 @@ class OpticalColumn:
         x_um = (column + columns)[None, :] * self._pixel_um
         y_um = (row + rows)[:, None] * self._pixel_um
         knots = self._surface.z_um(x_um, y_um) - middle_um
-        across = np.stack([np.interp(np.arange(width), columns, knot) for knot in knots])
+        across = np.stack([np.interp(np.arange(width), columns, knot) for knot in knots]).astype(np.float32)
         at = np.arange(height) / (height - 1) * 8
         low = np.minimum(at.astype(np.int64), 7)
-        share = (at - low)[:, None]
-        return cast(Floats, (across[low] * (1 - share) + across[low + 1] * share).astype(np.float32))
+        share = (at - low).astype(np.float32)[:, None]
+        return cast(Floats, across[low] * (1 - share) + across[low + 1] * share)
 
     def _radial_index(self, transfer: DefocusTransfer) -> NDArray[np.intp]:
         """For every sample of the half spectrum, its place in the radial table."""
@@ -180,12 +186,28 @@ def _ramp_area(u: Floats) -> Floats:
     return cast(Floats, inner * inner * np.float32(0.5) + (u - inner))
 
 
+def _spectrum(image: Floats) -> Spectrum:
+    return np.asarray(np.fft.rfft2(image), np.complex64)
+
+
+def _ramp(frequency: NDArray[np.float64], shift_px: float) -> Spectrum:
+    """The factor that shifts a picture by part of a pixel."""
+    return np.exp(2j * np.pi * frequency * shift_px).astype(np.complex64)
+
+
+def _contrast(matter: Matter, absorbance: Floats) -> Floats:
+    """Transmitted light less 1 of one colour, from the absorbance of the two stains in it."""
+    depth = matter.stain[0] * -absorbance[0]
+    depth -= matter.stain[1] * absorbance[1]
+    return cast(Floats, np.expm1(depth, out=depth))
+
+
 def _focus_of(
-    absorbance: Sequence[Floats], offset_um: Floats, corner: tuple[int, int], shape: tuple[int, int]
+    contrast: Sequence[Floats], offset_um: Floats, corner: tuple[int, int], shape: tuple[int, int]
 ) -> float | None:
     """Mean z of focus of a field's pixels, weighted by the squared gradient of luminance at half resolution."""
     inner = (slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1]))
-    red, green, blue = (np.exp(-plane[inner][::2, ::2]) for plane in absorbance)
+    red, green, blue = (plane[inner][::2, ::2] for plane in contrast)
     light = 0.299 * red + 0.587 * green + 0.114 * blue
     energy = np.zeros_like(light)
     energy[:, 1:-1] += (light[:, 2:] - light[:, :-2]) ** 2
