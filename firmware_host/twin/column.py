@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,9 +190,9 @@ def _spectrum(image: Floats) -> Spectrum:
     return np.asarray(np.fft.rfft2(image), np.complex64)
 
 
-def _ramp(frequency: NDArray[np.float64], shift_px: float) -> Spectrum:
+def _ramp(frequency: NDArray[np.floating[Any]], shift_px: float) -> Spectrum:
     """The factor that shifts a picture by part of a pixel."""
-    return np.exp(2j * np.pi * frequency * shift_px).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * frequency * shift_px), np.complex64)
 
 
 def _contrast(matter: Matter, absorbance: Floats) -> Floats:
