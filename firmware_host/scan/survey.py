@@ -71,7 +71,7 @@ def survey(
     if not mask.any():
         raise UsageError(
             f"region {region.x0_um / 1e3:g},{region.y0_um / 1e3:g},{region.x1_um / 1e3:g},{region.y1_um / 1e3:g} mm: "
-            f"no tissue found in {len(seen)} views; check the slide and the lamp, or lower scan.tissue_absorbance"
+            f"no tissue found in {len(seen)} views; check slide and lamp; give --region for a small piece"
         )
     shape = (profile.camera.height_px, profile.camera.width_px)
     flat_field = FlatField.from_empty(empty) if empty else FlatField.neutral(shape)
