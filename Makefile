@@ -28,11 +28,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.host: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing the scanner's software into $(VENV) ..."
-	@$(PIP) -e . && touch $@
+	@$(PIP) -e '.[twin]' && touch $@
 
 $(VENV)/.development: $(VENV)/.host
 	@echo "Installing the training, export and test tools into $(VENV) ..."
-	@$(PIP) -e '.[training,export,bench,development]' && touch $@
+	@$(PIP) -e '.[twin,training,export,bench,development]' && touch $@
 
 clean:
 	rm -rf $(VENV) build scans *.egg-info

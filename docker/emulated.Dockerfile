@@ -9,7 +9,7 @@ COPY firmware_host firmware_host
 COPY training training
 COPY export export
 COPY benchmarks benchmarks
-RUN pip install --no-cache-dir -c constraints.txt . && useradd --create-home scanner && install -d -o scanner /scans
+RUN pip install --no-cache-dir -c constraints.txt '.[twin]' && useradd --create-home scanner && install -d -o scanner /scans
 USER scanner
 ENTRYPOINT ["wsi-host"]
 CMD ["scan", "--profile", "emulated", "--out", "/scans/emulated"]

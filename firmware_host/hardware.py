@@ -67,7 +67,10 @@ def open_scanner(profile: Profile, seed: int, slide: Path | None, cancel: Cancel
             f"profile {profile.name}: the drivers {profile.hardware.gpio} and {profile.hardware.camera} "
             "are not part of this version yet; scan with the profile 'emulated'"
         )
-    from firmware_host.twin.emulation import Emulation
+    try:
+        from firmware_host.twin.emulation import Emulation
+    except ImportError as error:
+        raise HardwareError(f"the emulated scanner needs {error.name}: pip install 'wsi-scanner[twin]'") from error
 
     emulation = Emulation(profile, seed, slide)
     gpio = RpiGpio(emulation.board)

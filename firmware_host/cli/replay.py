@@ -16,7 +16,7 @@ from firmware_host.optics import Objective
 
 def focus_replay(
     stack: Annotated[Path, typer.Option(help="Folder of planes with their z in Exif Make, or with a planes.csv.")],
-    delta_um: Annotated[float, typer.Option(help="Distance of the two planes of a pair, um.")],
+    delta_um: Annotated[float, typer.Option("--delta", help="Distance of the two planes of a pair, um.")],
     csv: Annotated[Path, typer.Option(help="Where to write the table.")],
     bundle: Annotated[str, typer.Option(help="Focus model.")] = "focus-20x.wsimodel",
     plane_spacing_um: Annotated[
@@ -25,7 +25,7 @@ def focus_replay(
     pixel_um: Annotated[float | None, typer.Option(help="Pixel pitch on the slide; default: the bundle's.")] = None,
     na: Annotated[float | None, typer.Option(help="Aperture of the recording; default: the bundle's.")] = None,
 ) -> None:
-    """Predict the move for every pair of planes that lie --delta-um apart."""
+    """Predict the move for every pair of planes that lie --delta apart."""
     checked = read_bundle(find_bundle(bundle), trusted_keys())
     low, high = checked.manifest.na_range
     optics = Objective(na if na is not None else (low + high) / 2)

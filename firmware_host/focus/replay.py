@@ -51,7 +51,7 @@ def replay_stack(
     :raises UsageError: the folder, its table or an image cannot be used, or no pair fits.
     """
     if not (math.isfinite(delta_um) and delta_um > 0):
-        raise UsageError(f"--delta-um {delta_um:g}: must be above 0")
+        raise UsageError(f"--delta {delta_um:g}: must be above 0")
     planes = sorted(_planes(folder, plane_spacing_um), key=lambda plane: plane[0])
     pairs = [
         (low, min(fits, key=lambda high: abs(high[0] - low[0] - delta_um)))
@@ -60,7 +60,7 @@ def replay_stack(
     ]
     if not pairs:
         raise UsageError(
-            f"stack {folder}: no two of its {len(planes)} planes are {delta_um:g} um apart; change --delta-um"
+            f"stack {folder}: no two of its {len(planes)} planes are {delta_um:g} um apart; change --delta"
         )
     rule = bundle.patch_rule
     first = _image(pairs[0][0][1])

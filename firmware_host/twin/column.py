@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft2, next_fast_len, rfft2
 
 from firmware_host.twin.pupil import DefocusTransfer
 from firmware_host.twin.section import Matter, Specimen
@@ -66,7 +67,8 @@ class OpticalColumn:
         self._colour_shift_um = [shift - transfers[1].best_focus_um for shift in colour_shift_um]
         self._shape = shape
         self._pixel_um = pixel_um
-        self._padded = (_smooth_size(shape[0] + 2 * _MARGIN_PX), _smooth_size(shape[1] + 2 * _MARGIN_PX))
+        height, width = (next_fast_len(side + 2 * _MARGIN_PX, real=True) for side in shape)
+        self._padded = (int(height), int(width))
         self._radii = [self._radial_index(transfer) for transfer in transfers]
         self._pool = ThreadPoolExecutor(2)
         self._look = functools.lru_cache(maxsize=2)(self._prepare)
@@ -88,7 +90,7 @@ class OpticalColumn:
             assert total is not None
             total *= view.shift[0]
             total *= view.shift[1]
-            image = np.fft.irfft2(total, s=self._padded)
+            image = irfft2(total, s=self._padded)
             top, left = self._corner
             image = image[top : top + self._shape[0], left : left + self._shape[1]]
             return cast(Floats, np.maximum(image + np.float32(1), 0, dtype=np.float32))
@@ -123,7 +125,7 @@ class OpticalColumn:
         shares = self._pool.submit(layer_shares, offset_um, self._specimen.thickness_um)
         contrast = list(self._pool.map(functools.partial(_contrast, matter), self._specimen.absorbance.T))
         focus_um = _focus_of(contrast, offset_um, self._corner, self._shape)
-        layered = [light * share for light in contrast for share in shares.result()]
+        layered = list(itertools.product(contrast, shares.result()))
         spectra = list(self._pool.map(_spectrum, layered))
         layers = [middle_um + (index - (_LAYERS - 1) / 2) * _LAYER_STEP_UM for index in range(_LAYERS)]
         return _View(
@@ -186,8 +188,10 @@ def _ramp_area(u: Floats) -> Floats:
     return cast(Floats, inner * inner * np.float32(0.5) + (u - inner))
 
 
-def _spectrum(image: Floats) -> Spectrum:
-    return np.asarray(np.fft.rfft2(image), np.complex64)
+def _spectrum(layer: tuple[Floats, Floats]) -> Spectrum:
+    """Of the light that one layer takes away: all of a colour's, and the layer's share of it."""
+    light, share = layer
+    return cast(Spectrum, rfft2(light * share, overwrite_x=True))
 
 
 def _ramp(frequency: NDArray[np.floating[Any]], shift_px: float) -> Spectrum:
@@ -216,16 +220,3 @@ def _focus_of(
     if total < _TEXTURE_FLOOR * energy.size:
         return None
     return float((energy * offset_um[inner][::2, ::2]).sum(dtype=np.float64) / total)
-
-
-def _smooth_size(least: int) -> int:
-    """The smallest even number >= least with no prime factor above 5: a fast length for the FFT."""
-    size = least + least % 2
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 2

@@ -6,8 +6,10 @@ each stain lies where and at which height; it knows nothing of light, lenses or 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +24,7 @@ _BLOCK_UM = 128.0
 _TEXTURE_PX = 1024
 _GLAND_PITCH_UM = 105.0
 _NUCLEUS_PITCH_UM = 5.2
+_BLOCKS_KEPT = 40
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class ProceduralSection:
         self._fibre = streaks(rng, _TEXTURE_PX, self._style.fibre_um * per_um, 9.0)
         self._warp = cloud(rng, _TEXTURE_PX, 40.0, 512.0, 1.5)  # per um
         self._blocks: OrderedDict[tuple[int, int], Matter] = OrderedDict()
+        self._pool = ThreadPoolExecutor(2)
 
     @property
     def absorbance(self) -> Floats:
@@ -131,34 +135,35 @@ class ProceduralSection:
         stain = np.empty((2, height, width), np.float32)
         offset = np.empty((height, width), np.float32)
         size = self._block_px
-        for block_row in range(row // size, (row + height - 1) // size + 1):
-            for block_column in range(column // size, (column + width - 1) // size + 1):
-                block = self._block(block_column, block_row)
-                top, left = block_row * size - row, block_column * size - column
-                inner = (
-                    slice(max(top, 0), min(top + size, height)),
-                    slice(max(left, 0), min(left + size, width)),
-                )
-                source = (
-                    slice(inner[0].start - top, inner[0].stop - top),
-                    slice(inner[1].start - left, inner[1].stop - left),
-                )
-                stain[:, *inner] = block.stain[:, *source]
-                offset[inner] = block.offset_um[source]
+        rows = range(row // size, (row + height - 1) // size + 1)
+        columns = range(column // size, (column + width - 1) // size + 1)
+        for (block_column, block_row), block in self._seen(list(itertools.product(columns, rows))):
+            top, left = block_row * size - row, block_column * size - column
+            inner = (
+                slice(max(top, 0), min(top + size, height)),
+                slice(max(left, 0), min(left + size, width)),
+            )
+            source = (
+                slice(inner[0].start - top, inner[0].stop - top),
+                slice(inner[1].start - left, inner[1].stop - left),
+            )
+            stain[:, *inner] = block.stain[:, *source]
+            offset[inner] = block.offset_um[source]
         return Matter(stain, offset)
 
-    def _block(self, column: int, row: int) -> Matter:
-        block = self._blocks.get((column, row))
-        if block is None:
-            block = self._make_block(column, row)
-            self._blocks[column, row] = block
-            if len(self._blocks) > 40:
-                self._blocks.popitem(last=False)
-        else:
-            self._blocks.move_to_end((column, row))
-        return block
+    def _seen(self, places: list[tuple[int, int]]) -> list[tuple[tuple[int, int], Matter]]:
+        """The blocks at these places, (column, row); those that nobody has seen lately are made side by side."""
+        missing = [place for place in places if place not in self._blocks]
+        self._blocks.update(zip(missing, self._pool.map(self._make_block, missing), strict=True))
+        for place in places:
+            self._blocks.move_to_end(place)
+        found = [(place, self._blocks[place]) for place in places]
+        while len(self._blocks) > max(_BLOCKS_KEPT, len(places)):
+            self._blocks.popitem(last=False)
+        return found
 
-    def _make_block(self, column: int, row: int) -> Matter:
+    def _make_block(self, place: tuple[int, int]) -> Matter:
+        column, row = place
         size, pitch = self._block_px, self._pixel_um
         rows = np.arange(row * size, (row + 1) * size)
         columns = np.arange(column * size, (column + 1) * size)

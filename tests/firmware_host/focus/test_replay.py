@@ -28,7 +28,7 @@ def write_plane(path: Path, z_um: str | None, size: int = 300) -> None:
 def test_every_pair_has_a_row_with_the_documented_columns(tmp_path: Path) -> None:
     for index in range(5):
         write_plane(tmp_path / f"{index}.png", f"{index * 0.978 - 2:.3f}")
-    done = replay("--stack", tmp_path, "--delta-um", 1.956, "--csv", tmp_path / "out.csv")
+    done = replay("--stack", tmp_path, "--delta", 1.956, "--csv", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     assert list(rows[0]) == ["z1", "z2", "predicted_move_um", "spread_um", "patches", "status"]
@@ -52,7 +52,7 @@ def test_the_direction_is_right_on_a_real_stack(shared_data: Path, tmp_path: Pat
         stack,
         "--plane-spacing-um",
         spacing_um,
-        "--delta-um",
+        "--delta",
         4 * spacing_um,
         *optics,
         "--csv",
@@ -72,14 +72,14 @@ def test_the_direction_is_right_on_a_real_stack(shared_data: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("files", "arguments", "words"),
     [
-        ({}, ["--delta-um", "2"], "no two of its 0 planes"),
-        ({"a.png": "0", "b.png": "9"}, ["--delta-um", "2"], "no two of its 2 planes are 2 um apart"),
-        ({"a.png": "0", "b.png": None}, ["--delta-um", "2"], "b.png: no z in um"),
-        ({"a.png": "0", "b.png": "2"}, ["--delta-um", "-1"], "must be above 0"),
-        ({"planes.csv": "file,plane_index\na.png,1"}, ["--delta-um", "2"], "give --plane-spacing-um"),
-        ({"planes.csv": "name\nx"}, ["--delta-um", "2", "--plane-spacing-um", "1"], "columns file and plane_index"),
-        ({"planes.csv": "file,plane_index\n../../etc/x,1"}, ["--delta-um", "2", "--plane-spacing-um", "1"], "outside"),
-        ({"a.png": "0", "b.png": "cut"}, ["--delta-um", "2"], "b.png"),
+        ({}, ["--delta", "2"], "no two of its 0 planes"),
+        ({"a.png": "0", "b.png": "9"}, ["--delta", "2"], "no two of its 2 planes are 2 um apart"),
+        ({"a.png": "0", "b.png": None}, ["--delta", "2"], "b.png: no z in um"),
+        ({"a.png": "0", "b.png": "2"}, ["--delta", "-1"], "must be above 0"),
+        ({"planes.csv": "file,plane_index\na.png,1"}, ["--delta", "2"], "give --plane-spacing-um"),
+        ({"planes.csv": "name\nx"}, ["--delta", "2", "--plane-spacing-um", "1"], "columns file and plane_index"),
+        ({"planes.csv": "file,plane_index\n../../etc/x,1"}, ["--delta", "2", "--plane-spacing-um", "1"], "outside"),
+        ({"a.png": "0", "b.png": "cut"}, ["--delta", "2"], "b.png"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, files: dict[str, str | None], arguments: list[str], words: str) -> None:
