@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from export.keys import signing_key
 from export.onnx import to_onnx
@@ -21,9 +22,9 @@ from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError
 from firmware_host.inference.ort import OrtPatchModel
 from training import recipe
-from training.data import PairSet
-from training.evaluate import Errors, summarise
-from training.fit import load_checkpoint
+from training.checkpoint import load_checkpoint
+from training.data import Batch, PairSet
+from training.evaluate import Errors, judge, summarise
 from training.stacks import read_stacks
 
 _CALIBRATION_PATCHES = 768
@@ -117,9 +118,11 @@ def _pairs(stacks: Path, split: str) -> PairSet:
 def _errors(graph: bytes, pairs: PairSet) -> Errors:
     """Errors of a graph in ONNX Runtime on this machine."""
     session = OrtPatchModel(graph, recipe.RULE.size_px)
-    batch = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
-    answers = [
-        session.predict(batch.first[at : at + 16], batch.second[at : at + 16]) for at in range(0, len(batch.first), 16)
-    ]
-    moves, weights = (np.concatenate(part) for part in zip(*answers, strict=True))
-    return summarise(batch, moves, weights, recipe.RULE.min_weight)
+
+    def predict(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        chunks = range(0, len(batch.first), 16)
+        answers = [session.predict(batch.first[at : at + 16], batch.second[at : at + 16]) for at in chunks]
+        moves, weights = (np.concatenate(part) for part in zip(*answers, strict=True))
+        return moves, weights
+
+    return summarise(judge(predict, pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5), recipe.RULE.min_weight))

@@ -7,7 +7,7 @@ at the design's sampling; a camera that samples otherwise is scaled, as on the d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from firmware_host.errors import UsageError
-from firmware_host.patches import LUMINANCE, PatchRule
+from firmware_host.optics import Objective
+from firmware_host.patches import LUMINANCE, PatchRule, cut_patches
+from training.augment import placed
 from training.stacks import Stack, match_pairs
 
 Images = NDArray[np.uint8]
 
 _TOLERANCE = 0.06  # of delta: how far a pair's distance may be from the rule's
+_DELTAS = (0.8, 1.2)  # of delta: stages do not keep the distance; such pairs are learnt from too
+_DELTAS_SHARE = 0.35
 _MARGIN_PX = 3  # room for the shift between the two frames
 _TRIES = 8
 
@@ -30,13 +34,38 @@ class Batch:
     """N patch pairs.
 
     :param first, second: (N, P, P, 3) uint8; :param move_dof: (N,) float32, the answer, DoF, positive = up.
-    :param field: (N,) number of the pair of frames that a patch comes from.
     """
 
     first: Images
     second: Images
     move_dof: NDArray[np.float32]
-    field: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Two planes of a stack, seen as the device sees a field; heights relative to focus, um."""
+
+    stack: str
+    optics: Objective
+    z1_um: float
+    z2_um: float
+
+    @property
+    def move_um(self) -> float:
+        """The right answer."""
+        return -self.z2_um
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The patches of many fields.
+
+    :param patches: all of them; :param number: (N,) which of `fields` a patch comes from.
+    """
+
+    patches: Batch
+    number: NDArray[np.int64]
+    fields: list[Field]
 
 
 @dataclass(frozen=True)
@@ -63,10 +92,17 @@ class PairSet:
         progress: Callable[[int, int], None],
     ) -> None:
         self._rule = rule
+        self._stacks = stacks
         self._sides = [rule.source_px(stack.optics, stack.pixel_um) for stack in stacks]
         self._planes = _decode(stacks, cache, progress)
         self._starts = np.cumsum([0, *(len(stack.planes) for stack in stacks)])
         self._pairs = [pair for index, stack in enumerate(stacks) for pair in _pairs(index, stack, rule, max_move_dof)]
+        self._other_deltas = [
+            pair
+            for index, stack in enumerate(stacks)
+            for share in _DELTAS
+            for pair in _pairs(index, stack, replace(rule, delta_dof=rule.delta_dof * share), max_move_dof)
+        ]
         if not self._pairs:
             wanted = rule.delta_dof * stacks[0].optics.depth_of_field_um
             raise UsageError(f"stacks: no two planes are {wanted:.3f} um apart; check the spacing of the planes")
@@ -83,36 +119,42 @@ class PairSet:
         patch = self._rule.size_px
         first, second = (np.empty((size, patch, patch, 3), np.uint8) for _ in range(2))
         moves = np.empty(size, np.float32)
-        chosen = rng.integers(0, len(self._pairs), size)
-        for index, at in enumerate(chosen):
-            pair = self._pairs[at]
-            first[index], second[index] = self._draw(pair, rng)
+        for index in range(size):
+            pair = self._choose(rng)
+            first[index], second[index] = placed(self._draw(pair, rng), rng)
             moves[index] = pair.move_dof
-        return Batch(first, second, moves, chosen)
+        return Batch(first, second, moves)
 
-    def fields(self, count: int, patches: int, seed: int) -> Batch:
+    def fields(self, count: int, patches: int, seed: int) -> Fields:
         """`count` pairs spread evenly over the set, each cut into its `patches` most textured places, unaugmented."""
-        from firmware_host.patches import cut_patches
-
         rng = np.random.default_rng([seed, 0])
-        chosen = rng.permutation(len(self._pairs))[:count]
+        chosen = [self._pairs[at] for at in rng.permutation(len(self._pairs))[:count]]
         firsts, seconds, moves, fields = [], [], [], []
-        for number, at in enumerate(chosen):
-            pair = self._pairs[at]
-            side = self._sides[pair.stack]
-            first, second = cut_patches(*self._frames(pair), self._rule, side, patches)
+        for number, pair in enumerate(chosen):
+            first, second = cut_patches(*self._frames(pair), self._rule, self._sides[pair.stack], patches)
             firsts.append(first)
             seconds.append(second)
             moves.append(np.full(len(first), pair.move_dof, np.float32))
             fields.append(np.full(len(first), number))
-        return Batch(np.concatenate(firsts), np.concatenate(seconds), np.concatenate(moves), np.concatenate(fields))
+        batch = Batch(np.concatenate(firsts), np.concatenate(seconds), np.concatenate(moves))
+        return Fields(batch, np.concatenate(fields), [self._described(pair) for pair in chosen])
+
+    def _described(self, pair: _Pair) -> Field:
+        stack = self._stacks[pair.stack]
+        heights_um = [stack.planes[at].z_nm / 1000 for at in (pair.first, pair.second)]
+        return Field(stack.name, stack.optics, heights_um[0], heights_um[1])
 
     def _frames(self, pair: _Pair) -> tuple[Images, Images]:
         start = int(self._starts[pair.stack])
         return self._planes[start + pair.first], self._planes[start + pair.second]
 
-    def _draw(self, pair: _Pair, rng: np.random.Generator) -> tuple[Images, Images]:
-        """One place of the pair with texture, turned, shifted, and lit a little differently."""
+    def _choose(self, rng: np.random.Generator) -> _Pair:
+        others = self._other_deltas and rng.random() < _DELTAS_SHARE
+        pairs = self._other_deltas if others else self._pairs
+        return pairs[int(rng.integers(len(pairs)))]
+
+    def _draw(self, pair: _Pair, rng: np.random.Generator) -> Images:
+        """(2, P, P, 3): one place of the pair that has texture, the first frame sometimes a little beside it."""
         before, after = self._frames(pair)
         side = self._sides[pair.stack]
         for _ in range(_TRIES):
@@ -121,15 +163,9 @@ class PairSet:
             second = after[y : y + side, x : x + side]
             if _deviation(second) >= self._rule.min_weight:
                 break
-        # Real stages do not move straight up: mostly a fraction of a pixel, here whole pixels.
         dy, dx = rng.integers(-2, 3, 2) if rng.random() < 0.3 else (0, 0)
         first = before[y + dy : y + dy + side, x + dx : x + dx + side]
-        first, second = _resized(first, self._rule.size_px), _resized(second, self._rule.size_px)
-        if rng.random() < 0.5:
-            first, second = first.swapaxes(0, 1), second.swapaxes(0, 1)
-        flips = (slice(None, None, -1 if rng.random() < 0.5 else 1), slice(None, None, -1 if rng.random() < 0.5 else 1))
-        tone = _tone(rng)
-        return tone[first[flips]], tone[second[flips]]
+        return np.stack([_resized(first, self._rule.size_px), _resized(second, self._rule.size_px)])
 
 
 def _pairs(index: int, stack: Stack, rule: PatchRule, max_move_dof: float) -> list[_Pair]:
@@ -189,9 +225,3 @@ def _resized(patch: Images, size: int) -> Images:
     if patch.shape[0] == size:
         return patch
     return np.asarray(Image.fromarray(patch).resize((size, size), Image.Resampling.BICUBIC))
-
-
-def _tone(rng: np.random.Generator) -> Images:
-    """(256,) another exposure and tone curve, the same for both frames of a pair."""
-    light = np.linspace(0, 1, 256) ** rng.uniform(0.8, 1.25) * rng.uniform(0.8, 1.1)
-    return np.round(255 * np.clip(light, 0, 1)).astype(np.uint8)

@@ -1,7 +1,8 @@
-"""How far off the network is, in um: per patch, and per field after the vote, as on the device."""
+"""How far off a network is, in um and in depths of field: per patch, and per field after the vote, as on the device."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,24 +10,48 @@ import torch
 from numpy.typing import NDArray
 
 from firmware_host.focus.vote import vote
-from training.data import Batch, PairSet
+from training.data import Batch, Field, Fields, PairSet
 from training.network import FocusNetwork
+
+Predict = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Patches -> (N,) moves in DoF, (N,) weights: a network, or a graph in ONNX Runtime."""
 
 _CHUNK = 64
 _NEAR_DOF = 3.0
+_MIN_PATCHES = 2
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One field and what the network said of it.
+
+    :param predicted_um, spread_um: of the vote; None when too few patches had texture (the field is blank).
+    """
+
+    field: Field
+    predicted_um: float | None
+    spread_um: float | None
+    patches: int
+
+    @property
+    def error_um(self) -> float | None:
+        """Predicted less true move."""
+        return None if self.predicted_um is None else self.predicted_um - self.field.move_um
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors in depths of field (DoF), multiplied by the objective's DoF they are um.
+    """Errors of many fields. `mean`, `p95`, `near` and `patch_mean` are in depths of field, `mean_um` in um.
 
     :param fields: judged; :param blank: fields that had too few textured patches.
     :param near: mean absolute error of the fields within 3 DoF of focus, where the loop ends.
+    :param within_half: share of the fields that err by DoF/2 at most.
+    :param wrong_direction: share of the fields farther than DoF/2 from focus that would move away from it.
     """
 
     fields: int
     blank: int
-    patch_mean: float
+    mean_um: float
     mean: float
     near: float
     p95: float
@@ -36,54 +61,69 @@ class Errors:
     def line(self) -> str:
         """One line for the terminal."""
         return (
-            f"field {self.mean:.3f} DoF (near focus {self.near:.3f}, P95 {self.p95:.3f}), patch {self.patch_mean:.3f}, "
-            f"within DoF/2 {self.within_half:.1%}, wrong direction {self.wrong_direction:.2%}"
+            f"{self.fields} fields: {self.mean_um:.3f} um = {self.mean:.3f} DoF (near focus {self.near:.3f}, "
+            f"P95 {self.p95:.3f}), within DoF/2 {self.within_half:.1%}, wrong direction {self.wrong_direction:.2%}"
         )
 
 
-def predict(network: FocusNetwork, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(N,) moves in DoF and (N,) weights, in small chunks."""
-    moves, weights = [], []
-    with torch.inference_mode():
-        for start in range(0, len(batch.first), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            move, weight = network(torch.from_numpy(batch.first[part]), torch.from_numpy(batch.second[part]))
-            moves.append(move.numpy())
-            weights.append(weight.numpy())
-    return np.concatenate(moves), np.concatenate(weights)
+def network_predict(network: FocusNetwork) -> Predict:
+    """A network's answers, in small chunks, on the device that it is on."""
+
+    def predict(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        device = next(network.parameters()).device
+        moves, weights = [], []
+        with torch.inference_mode():
+            for start in range(0, len(batch.first), _CHUNK):
+                part = slice(start, start + _CHUNK)
+                pair = (torch.from_numpy(images[part]).to(device) for images in (batch.first, batch.second))
+                move, weight = network(*pair)
+                moves.append(move.cpu().numpy())
+                weights.append(weight.cpu().numpy())
+        return np.concatenate(moves), np.concatenate(weights)
+
+    return predict
 
 
-def field_errors(
-    network: FocusNetwork, pairs: PairSet, patches: int, count: int = 400, min_weight: float = 0.02
-) -> Errors:
-    """Errors over `count` pairs of frames spread over the set."""
-    batch = pairs.fields(count, patches, seed=5)
-    return summarise(batch, *predict(network, batch), min_weight)
-
-
-def summarise(batch: Batch, moves: NDArray[np.float32], weights: NDArray[np.float32], min_weight: float) -> Errors:
-    """Vote field by field and compare with the truth."""
-    errors, truths = [], []
-    blank = 0
-    for number in np.unique(batch.field):
-        of = batch.field == number
-        result = vote(moves[of], weights[of], min_weight, min_patches=2)
+def judge(predict: Predict, fields: Fields, min_weight: float) -> list[Judged]:
+    """Ask for every patch, let the patches of each field vote."""
+    moves, weights = predict(fields.patches)
+    judged = []
+    for number, field in enumerate(fields.fields):
+        of = fields.number == number
+        result = vote(moves[of], weights[of], min_weight, _MIN_PATCHES)
+        dof_um = field.optics.depth_of_field_um
         if result is None:
-            blank += 1
-            continue
-        truths.append(float(batch.move_dof[of][0]))
-        errors.append(result.value - truths[-1])
-    error, truth = np.array(errors), np.array(truths)
+            judged.append(Judged(field, None, None, 0))
+        else:
+            judged.append(Judged(field, result.value * dof_um, result.spread * dof_um, result.patches))
+    return judged
+
+
+def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int, min_weight: float) -> Errors:
+    """Errors over `count` pairs of frames spread over the set."""
+    return summarise(judge(network_predict(network), pairs.fields(count, patches, seed=5), min_weight))
+
+
+def summarise(judged: Sequence[Judged]) -> Errors:
+    """:raises ValueError: no field was judged."""
+    answered = [each for each in judged if each.error_um is not None]
+    if not answered:
+        raise ValueError("no field had enough textured patches to be judged")
+    error_um = np.array([each.error_um for each in answered], np.float64)
+    dof_um = np.array([each.field.optics.depth_of_field_um for each in answered])
+    truth = np.array([each.field.move_um for each in answered]) / dof_um
+    error = error_um / dof_um
     size = np.abs(error)
-    wrong = (np.sign(error + truth) != np.sign(truth)) & (np.abs(truth) > 0.5)
+    far = np.abs(truth) > 0.5
     near = np.abs(truth) <= _NEAR_DOF
+    wrong = np.sign(error + truth) != np.sign(truth)
     return Errors(
-        fields=len(error),
-        blank=blank,
-        patch_mean=float(np.abs(moves - batch.move_dof).mean()),
+        fields=len(answered),
+        blank=len(judged) - len(answered),
+        mean_um=float(np.abs(error_um).mean()),
         mean=float(size.mean()),
-        near=float(size[near].mean()),
+        near=float(size[near].mean()) if near.any() else float("nan"),
         p95=float(np.percentile(size, 95)),
         within_half=float((size <= 0.5).mean()),
-        wrong_direction=float(wrong.mean()),
+        wrong_direction=float(wrong[far].mean()) if far.any() else 0.0,
     )

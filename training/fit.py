@@ -1,6 +1,7 @@
-"""Training of the focus network: two phases of the weighted loss, one schedule over the whole run.
+"""Training of the focus network: two phases of the weighted loss over one schedule, on one or many processors.
 
-A plain loop on one machine. Same seed, same data, same number of threads: same weights.
+Lightning Fabric places the work (CPU, GPUs, nodes); the loop is plain. A batch is a function of the seed, the step
+and the process, so a run that was killed and goes on ends with the same weights as one that was not.
 """
 
 from __future__ import annotations
@@ -9,44 +10,31 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
-from firmware_host.errors import ScannerError, UsageError
+from firmware_host.errors import ScannerError
+from training.augment import developed
+from training.checkpoint import load_run, save_checkpoint, save_run
 from training.data import Batch, PairSet
 from training.evaluate import Errors, field_errors
 from training.loss import focus_loss
-from training.network import FocusNetwork, Inputs
+from training.network import FocusNetwork
+from training.settings import FitSettings
 
-_CHECKPOINT_SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """One training run.
-
-    :param steps: batches in all; :param phase_2: share of the run after which nearness to focus weighs too.
-    :param ema: decay of the averaged weights, which are the ones that are kept.
-    """
-
-    width: float = 0.5
-    inputs: Inputs = "difference+second"
-    fold: int = 2
-    steps: int = 6000
-    batch: int = 64
-    peak_lr: float = 2e-3
-    phase_2: float = 0.5
-    weight_decay: float = 1e-4
-    ema: float = 0.998
-    seed: int = 1
+_HALVING_EPOCHS = 20
+_TEST_FIELDS = 400
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, told every `report_every` steps. `errors` only when it was evaluated there."""
+    """Where a run stands. `errors` only when it was evaluated there."""
 
     step: int
     steps: int
@@ -55,98 +43,172 @@ class Progress:
     errors: Errors | None
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How often a run stops to tell, to look at the test stacks and to save, in steps."""
+
+    report: int = 200
+    evaluate: int = 2000
+    save: int = 500
+
+
 def fit(
+    fabric: Fabric,
     train: PairSet,
     test: PairSet,
     settings: FitSettings,
     patches: int,
+    min_weight: float,
+    out: Path,
     report: Callable[[Progress], None],
-    report_every: int = 200,
-    evaluate_every: int = 2000,
-) -> FocusNetwork:
-    """Train a network and return its averaged weights in evaluation mode.
+    *,
+    resume: bool = False,
+    pretrained: Path | None = None,
+    pace: Pace = Pace(),
+) -> None:
+    """Train a network; the weights that erred least on the test stacks go to `out`, the run's state beside it.
 
-    :param patches: a test field is judged by this many patches.
-    :raises ScannerError: the loss is no longer finite.
+    :param fabric: launched; :param patches, min_weight: a test field is judged by this many patches, those with at
+        least this much texture.
+    :param resume: go on from the run's state. :param pretrained: torchvision's weights to start from.
+    :raises ScannerError: the loss is no longer finite. :raises UsageError: there is nothing fit to resume.
     """
-    torch.manual_seed(settings.seed)
-    torch.use_deterministic_algorithms(True)
-    network = FocusNetwork(settings.width, settings.inputs, settings.fold)
-    network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.peak_lr, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.peak_lr, total_steps=settings.steps, pct_start=0.15, div_factor=10, final_div_factor=100
-    )
-    began, running = time.monotonic(), 0.0
-    network.train()
-    for step, batch in enumerate(_batches(train, settings)):
-        loss = _loss(network, batch, step / settings.steps, settings)
-        if not torch.isfinite(loss):
-            raise ScannerError(f"training: the loss is {loss.item()} at step {step}; use a lower --peak-lr")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        _average(averaged, network, min(settings.ema, (step + 1) / (step + 10)))
-        running = loss.item() if step == 0 else 0.98 * running + 0.02 * loss.item()
+    run = _Run(fabric, settings, len(train), pretrained)
+    state_file = run_state(out)
+    start = 0
+    if resume:
+        start, state = load_run(state_file, settings)
+        run.restore(state)
+    began = time.monotonic()
+    for step, batch in _batches(fabric, train, settings, start):
+        run.learn(step, batch)
         done = step + 1
-        if done % report_every == 0 or done == settings.steps:
-            evaluated = done % evaluate_every == 0 or done == settings.steps
-            errors = field_errors(averaged, test, patches) if evaluated else None
-            left = (time.monotonic() - began) / done * (settings.steps - done)
-            report(Progress(done, settings.steps, running, left, errors))
-    return averaged
+        last = done == settings.steps
+        errors = None
+        if done % pace.evaluate == 0 or last:
+            errors = field_errors(run.averaged, test, patches, _TEST_FIELDS, min_weight)
+            run.keep_best(errors.mean)
+        if fabric.is_global_zero and (done % pace.save == 0 or last):
+            save_run(state_file, settings, done, run.state())
+        if done % pace.report == 0 or errors is not None:
+            left = (time.monotonic() - began) / (done - start) * (settings.steps - done)
+            report(Progress(done, settings.steps, run.loss, left, errors))
+    if fabric.is_global_zero:
+        save_checkpoint(out, run.best, settings)
+    fabric.barrier()
 
 
-def _batches(train: PairSet, settings: FitSettings) -> Iterator[Batch]:
-    """The run's batches in order, the next one being drawn while one is learnt from."""
+def run_state(out: Path) -> Path:
+    """Where the state of the run that makes the checkpoint `out` lies."""
+    return out.with_suffix(".run")
+
+
+class _Run:
+    """Everything that changes while a run goes on."""
+
+    def __init__(self, fabric: Fabric, settings: FitSettings, pairs: int, pretrained: Path | None) -> None:
+        torch.manual_seed(settings.seed)
+        torch.use_deterministic_algorithms(True, warn_only=fabric.device.type != "cpu")
+        self._fabric = fabric
+        self._settings = settings
+        network = FocusNetwork.of(settings)
+        if pretrained is not None:
+            network.load_pretrained(pretrained)
+        network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(network).eval().to(fabric.device)
+        halving = settings.schedule == "halving"
+        optimiser = (torch.optim.Adam if halving else torch.optim.AdamW)(
+            network.parameters(), lr=settings.peak_lr, weight_decay=settings.weight_decay
+        )
+        self._module, self._optimiser = fabric.setup(network, optimiser)
+        self._module.mark_forward_method("from_light")
+        self._network = network
+        self._schedule: Any = (
+            torch.optim.lr_scheduler.StepLR(optimiser, max(1, _HALVING_EPOCHS * pairs // settings.batch), 0.5)
+            if halving
+            else torch.optim.lr_scheduler.OneCycleLR(
+                optimiser,
+                settings.peak_lr,
+                total_steps=settings.steps,
+                pct_start=0.15,
+                div_factor=10,
+                final_div_factor=100,
+            )
+        )
+        network.train()
+        self.loss = float("nan")
+        self.best: dict[str, Tensor] = {}
+        self._best_error = float("inf")
+
+    def learn(self, step: int, batch: Batch) -> None:
+        """One batch."""
+        settings, fabric = self._settings, self._fabric
+        # Dropout too is a function of the step, so that a resumed run draws what an unbroken one does.
+        torch.manual_seed(hash((settings.seed, step, fabric.global_rank)))
+        rng = np.random.default_rng([settings.seed, step, fabric.global_rank, 1])
+        first, second, truth = (
+            torch.from_numpy(part).to(fabric.device) for part in (batch.first, batch.second, batch.move_dof)
+        )
+        move, weight = self._module.from_light(*developed(first, second, rng))
+        if not settings.texture_weight:
+            weight = torch.ones_like(weight)
+        phase_2 = step >= settings.phase_2 * settings.steps
+        loss = focus_loss(move, truth, weight, 2 if phase_2 else 1)
+        value = float(loss.item())
+        if not np.isfinite(value):
+            raise ScannerError(f"training: the loss is {value} at step {step}; use a lower --peak-lr")
+        self._optimiser.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        fabric.clip_gradients(self._module, self._optimiser, max_norm=1.0)
+        self._optimiser.step()
+        self._schedule.step()
+        self._average(min(settings.ema, (step + 1) / (step + 10)))
+        self.loss = value if np.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
+
+    def keep_best(self, error: float) -> None:
+        """Keep the averaged weights when they err less than all before."""
+        if error < self._best_error:
+            self._best_error = error
+            self.best = {name: value.cpu().clone() for name, value in self.averaged.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self._network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "loss": self.loss,
+            "best": self.best,
+            "best_error": self._best_error,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.loss, self.best, self._best_error = state["loss"], state["best"], state["best_error"]
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        for old, new in zip(self.averaged.state_dict().values(), self._network.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - decay)
+            else:
+                old.copy_(new)
+
+
+def _batches(fabric: Fabric, train: PairSet, settings: FitSettings, start: int) -> Iterator[tuple[int, Batch]]:
+    """This process's share of the run's batches in order, the next one being drawn while one is learnt from."""
+    size = max(1, settings.batch // fabric.world_size)
+
+    def draw(step: int) -> Batch:
+        return train.batch(step * fabric.world_size + fabric.global_rank, size, settings.seed)
+
     with ThreadPoolExecutor(1) as ahead:
-        waiting = ahead.submit(train.batch, 0, settings.batch, settings.seed)
-        for step in range(settings.steps):
+        waiting = ahead.submit(draw, start)
+        for step in range(start, settings.steps):
             batch = waiting.result()
-            waiting = ahead.submit(train.batch, step + 1, settings.batch, settings.seed)
-            yield batch
-
-
-def save_checkpoint(path: Path, network: FocusNetwork, settings: FitSettings) -> None:
-    """Write the weights and the settings they came from, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save({"schema": _CHECKPOINT_SCHEMA, "settings": asdict(settings), "weights": network.state_dict()}, part)
-    part.replace(path)
-
-
-def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
-    """Read a checkpoint without executing anything that is in it.
-
-    :raises UsageError: it is missing, damaged or from another version.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        settings = FitSettings(**content["settings"])
-        network = FocusNetwork(settings.width, settings.inputs, settings.fold)
-        network.load_state_dict(content["weights"])
-    except Exception as error:
-        raise UsageError(
-            f"checkpoint {path}: cannot be used: {(str(error) or type(error).__name__).splitlines()[0]}"
-        ) from error
-    return network.eval(), settings
-
-
-def _loss(network: FocusNetwork, batch: Batch, progress: float, settings: FitSettings) -> Tensor:
-    images, weight = network.prepare(torch.from_numpy(batch.first), torch.from_numpy(batch.second))
-    raw = network.backbone(images.contiguous(memory_format=torch.channels_last))
-    move = network.output(raw)
-    phase_2 = progress >= settings.phase_2
-    return focus_loss(move, torch.from_numpy(batch.move_dof), weight, 2 if phase_2 else 1)
-
-
-@torch.no_grad()
-def _average(averaged: FocusNetwork, network: FocusNetwork, decay: float) -> None:
-    for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
-        if old.dtype.is_floating_point:
-            old.lerp_(new, 1 - decay)
-        else:
-            old.copy_(new)
+            if step + 1 < settings.steps:
+                waiting = ahead.submit(draw, step + 1)
+            yield step, batch

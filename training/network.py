@@ -1,4 +1,4 @@
-"""The network: MobileNetV2, and around it the only place where raw patches become numbers.
+"""The focus network: a MobileNet, and around it the only place where raw patches become numbers.
 
 `FocusNetwork` is what is trained and what is exported, whole: from two raw uint8 patches to a move in depths of
 field. The device does no arithmetic on pixels of its own.
@@ -6,94 +6,22 @@ field. The device does no arithmetic on pixels of its own.
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from firmware_host.errors import UsageError
 from firmware_host.patches import LUMINANCE
+from training.mobilenet import MobileNetV2, MobileNetV3Small
+from training.settings import Backbone, FitSettings, Inputs
 
-Inputs = Literal["difference", "difference+second"]
-
-# expansion, channels, repeats, stride: table 2 of Sandler et al., CVPR 2018.
-STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
+_BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
+    "mobilenet-v2": MobileNetV2,
+    "mobilenet-v3-small": MobileNetV3Small,
+}
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
-
-
-def channels(base: int, width: float) -> int:
-    """`base` channels times `width`, rounded to a multiple of 8, never more than 10 % down."""
-    wanted = base * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
-
-
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU6(inplace=True),
-    )
-
-
-class InvertedResidual(nn.Module):
-    """Widen, filter each channel, narrow; the input is added where the shapes allow it."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        self.adds = stride == 1 and inputs == outputs
-        layers: list[nn.Module] = [_convolution(inputs, hidden, 1, 1, 1)] if expansion != 1 else []
-        layers += [
-            _convolution(hidden, hidden, 3, stride, hidden),
-            nn.Conv2d(hidden, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        ]
-        self.conv = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.adds else self.conv(x)
-
-
-class MobileNetV2(nn.Module):
-    """MobileNetV2 with the parameter names and shapes of torchvision's, so that its weights load.
-
-    :param width: multiplier of all channel counts; :param in_channels: of the input; :param outputs: of the head.
-    """
-
-    def __init__(self, width: float = 1.0, in_channels: int = 3, outputs: int = 1) -> None:
-        super().__init__()
-        inputs = channels(32, width)
-        layers: list[nn.Module] = [_convolution(in_channels, inputs, 3, 2, 1)]
-        for expansion, base, repeats, first_stride in STAGES:
-            for repeat in range(repeats):
-                stride = first_stride if repeat == 0 else 1
-                layers.append(InvertedResidual(inputs, channels(base, width), stride, expansion))
-                inputs = channels(base, width)
-        last = channels(1280, max(1.0, width))
-        layers.append(_convolution(inputs, last, 1, 1, 1))
-        self.features = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, outputs))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-                nn.init.zeros_(module.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, outputs)."""
-        result: Tensor = self.classifier(self.pool(self.features(x)).flatten(1))
-        return result
 
 
 class FocusNetwork(nn.Module):
@@ -108,27 +36,37 @@ class FocusNetwork(nn.Module):
         changed, and adds the second patch itself, which tells how sharp things are now.
     :param fold: each fold x fold square of pixels becomes one place with fold² channels, before the first
         convolution: every pixel is seen, at a fraction of the work. 1 leaves the patch as it is.
+    :param hidden: width of a layer between pooling and answer, so that the answer can be a ratio of what was pooled.
     """
 
-    def __init__(self, width: float, inputs: Inputs, fold: int) -> None:
+    def __init__(
+        self, width: float, inputs: Inputs, fold: int, hidden: int = 0, backbone: Backbone = "mobilenet-v2"
+    ) -> None:
         super().__init__()
         self.inputs = inputs
         self.fold = nn.PixelUnshuffle(fold)
-        self.backbone = MobileNetV2(width, in_channels=(1 if inputs == "difference" else 2) * fold**2)
+        in_channels = (1 if inputs == "difference" else 2) * fold**2
+        self.backbone = _BACKBONES[backbone](width, in_channels, hidden or 1)
+        self.head = nn.Sequential(nn.Hardswish(), nn.Linear(hidden, 1)) if hidden else nn.Identity()
         self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
 
+    @classmethod
+    def of(cls, settings: FitSettings) -> FocusNetwork:
+        """The network that the settings describe, with random weights."""
+        return cls(settings.width, settings.inputs, settings.fold, settings.hidden, settings.backbone)
+
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        images, weight = self.prepare(first, second)
-        return self.output(self.backbone(images)), weight
+        return self.from_light(self._light(first), self._light(second))
 
-    def output(self, raw: Tensor) -> Tensor:
-        """(N, 1) of the backbone to (N,) moves in DoF."""
-        return raw.float().squeeze(1) * _OUTPUT_DOF
+    def from_light(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """What follows luminance: two (N, 1, H, W), 0 to 1 -> `move_dof`, `weight`. Training augments before it."""
+        images, weight = self.prepare(before, after)
+        if not torch.onnx.is_in_onnx_export():
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.head(self.backbone(images)).float().squeeze(1) * _OUTPUT_DOF, weight
 
-    def prepare(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """The arithmetic before the first convolution: (N, channels, H, W) float32 images, (N,) weight."""
-        before = (first.float() * self.luminance).sum(-1).unsqueeze(1)
-        after = (second.float() * self.luminance).sum(-1).unsqueeze(1)
+    def prepare(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+        """The arithmetic between luminance and the first convolution: (N, channels, H, W) images, (N,) weight."""
         before = before - before.mean((2, 3), keepdim=True)
         after = after - after.mean((2, 3), keepdim=True)
         variance = ((before * before).mean((2, 3), keepdim=True) + (after * after).mean((2, 3), keepdim=True)) / 2
@@ -141,3 +79,28 @@ class FocusNetwork(nn.Module):
             scale = torch.clamp(contrast, min=_LOWEST_CONTRAST)
             images = torch.cat([difference / scale, after / scale], 1)
         return self.fold(images), contrast.flatten()
+
+    def load_pretrained(self, path: Path) -> None:
+        """Start from weights that torchvision saved, for images of three colours: the backbone's, but for its head.
+
+        The first convolution takes the mean over the colours for each of its own channels.
+
+        :raises UsageError: the file is missing or damaged, or its shapes are not this backbone's.
+        """
+        try:
+            theirs = torch.load(path, map_location="cpu", weights_only=True)
+            first = theirs["features.0.0.weight"].mean(1, keepdim=True)
+            own = self.backbone.state_dict()
+            theirs["features.0.0.weight"] = (
+                first.expand_as(own["features.0.0.weight"]) / own["features.0.0.weight"].shape[1] * 3
+            )
+            own.update({name: value for name, value in theirs.items() if not name.startswith("classifier")})
+            self.backbone.load_state_dict(own)
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UsageError(
+                f"pretrained {path}: not weights of this backbone at this width, as torchvision saves them: {reason}"
+            ) from error
+
+    def _light(self, images: Tensor) -> Tensor:
+        return (images.float() * self.luminance).sum(-1).unsqueeze(1)

@@ -8,9 +8,10 @@ from training.fit import FitSettings
 
 RULE = PatchRule(size_px=128, sampling=1 / 3, sampling_tolerance=0.15, delta_dof=2.0, min_weight=0.02)
 MAX_MOVE_DOF = 6.5
-NA_RANGE = (0.60, 0.80)
-POSITIONS, TEST_POSITIONS = 560, 48
-TEST_PATCHES = 4
+NA_RANGE = (0.38, 0.80)
+TEST_NA = (0.40, 0.65, 0.75)
+POSITIONS, TEST_POSITIONS = 1500, 60
+TEST_PATCHES = 16
 SETTINGS = FitSettings()
 DEFAULT_OPTICS = Objective(0.75)
 DEFAULT_PIXEL_UM = 0.25

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +18,26 @@ from numpy.typing import NDArray
 from firmware_host.optics import Objective
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
-from firmware_host.twin.section import ProceduralSection
+from firmware_host.twin.section import ProceduralSection, SectionStyle, Specimen, draw_style
 from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
-from training.stacks import write_stack
+from training.random_tissue import RandomTissue
+from training.recipe import NA_RANGE, RULE, TEST_NA
+from training.stacks import Split, write_stack
 
-FIELD_PX = 320
-PLANE_STEP_DOF = 0.5
-HALF_RANGE_DOF = 9.0
-SAMPLING = 1 / 3  # pixel pitch in lambda/NA
-_POSITIONS_PER_SECTION = 4
-_DIAMETER_UM = 1600.0
-_CENTRE_UM = (1000.0, 1000.0)
+FIELD_PX = {"train": 256, "test": 512}
+PLANE_STEP_DOF = 0.4
+LOWEST_DOF, HIGHEST_DOF = -9.0, 6.6  # of the first frame of the lowest pair, and the second of the highest
+_DIAMETER_UM = 2600.0
+_CENTRE_UM = (1500.0, 1500.0)
 
 
 @dataclass(frozen=True)
 class _Job:
     out: Path
-    split: str
-    section: int
+    split: Split
+    number: int
     seed: int
-    positions: int
 
 
 def synthesize(
@@ -49,66 +48,89 @@ def synthesize(
     workers: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Render `positions` training stacks and `test_positions` test stacks below `out`.
+    """Render `positions` training stacks and `test_positions` test stacks below `out`, each of a section of its own.
 
-    No section is in both splits. The same seed gives the same files, whatever the number of workers.
+    The same seed gives the same files, whatever the number of workers.
 
     :param workers: processes that render side by side.
-    :param progress: called with (positions done, positions in all).
+    :param progress: called with (stacks done, stacks in all).
     """
-    jobs = []
-    for split, count in (("train", positions), ("test", test_positions)):
-        for index in range(math.ceil(count / _POSITIONS_PER_SECTION)):
-            here = min(_POSITIONS_PER_SECTION, count - index * _POSITIONS_PER_SECTION)
-            jobs.append(_Job(out, split, len(jobs), seed, here))
-    done = 0
+    jobs = [_Job(out, "train", number, seed) for number in range(positions)]
+    jobs += [_Job(out, "test", positions + number, seed) for number in range(test_positions)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for finished in pool.imap_unordered(_render_section, jobs):
-            done += finished
-            progress(done, positions + test_positions)
+        for done, _ in enumerate(pool.imap_unordered(_render_stack, jobs), start=1):
+            progress(done, len(jobs))
 
 
-def _render_section(job: _Job) -> int:
-    rng = np.random.default_rng([job.seed, job.section])
-    optics = Objective(na=float(rng.uniform(0.65, 0.80)), wavelength_um=0.55)
-    pixel_um = SAMPLING * optics.lateral_unit_um * float(rng.uniform(0.88, 1.12))
+def _render_stack(job: _Job) -> None:
+    rng = np.random.default_rng([job.seed, job.number])
+    na = float(rng.uniform(*NA_RANGE)) if job.split == "train" else TEST_NA[job.number % len(TEST_NA)]
+    optics = Objective(na, wavelength_um=0.55)
+    pixel_um = RULE.sampling * optics.lateral_unit_um * _draw_sampling(rng)
     specimen_seed = int(rng.integers(1 << 31))
-    section = ProceduralSection(
-        specimen_seed, pixel_um, _CENTRE_UM, _DIAMETER_UM, thickness_um=float(rng.uniform(0.3, 3.2))
-    )
-    surface = draw_surface(specimen_seed, 0.0, _CENTRE_UM, float(rng.uniform(0, 3)), float(rng.uniform(0, 2)))
+    shape = (FIELD_PX[job.split], FIELD_PX[job.split])
     column = OpticalColumn(
-        section,
-        surface,
+        _draw_specimen(rng, job.split, specimen_seed, pixel_um),
+        draw_surface(specimen_seed, 0.0, _CENTRE_UM, float(rng.uniform(0, 3)), float(rng.uniform(0, 2))),
         colour_transfers(optics, _draw_aberrations(rng), (0.61, 0.55, 0.465)),
-        _draw_colour_shift(rng),
-        (FIELD_PX, FIELD_PX),
+        _draw_colour_shift(rng, optics),
+        shape,
         pixel_um,
     )
-    sensor = Sensor(_draw_sensor(rng), (FIELD_PX, FIELD_PX), specimen_seed)
-    for position in range(job.positions):
-        x_um, y_um, focus_um = _textured_place(rng, column)
-        z_um = _plane_heights(rng, optics)
-        images = [
-            sensor.expose(column.transmittance(x_um, y_um, focus_um + z), 1.0, position * 1000 + index)
-            for index, z in enumerate(z_um)
-        ]
-        folder = job.out / "X" / job.split / f"s{job.section:04d}p{position}"
-        write_stack(folder, images, z_um, optics, pixel_um)
-    return job.positions
+    sensor = Sensor(_draw_sensor(rng), shape, specimen_seed)
+    x_um, y_um, focus_um = _textured_place(rng, column)
+    z_um = _plane_heights(rng, optics)
+    # The stage does not rise quite straight.
+    path_px = np.cumsum(rng.normal(0, rng.uniform(0, 0.3), (len(z_um), 2)), axis=0)
+    images = [
+        sensor.expose(
+            column.transmittance(x_um, y_um, focus_um + z, sideways_px=(right, down)), rng.normal(1, 0.01), index
+        )
+        for index, (z, (right, down)) in enumerate(zip(z_um, path_px.tolist(), strict=True))
+    ]
+    write_stack(job.out / "X" / job.split / f"s{job.number:05d}", images, z_um, optics, pixel_um)
+
+
+def _draw_specimen(rng: np.random.Generator, split: Split, seed: int, pixel_um: float) -> Specimen:
+    """Half of the sections to learn from look like tissue, half are of random matter; those to test on all do."""
+    thickness_um = float(rng.uniform(0.3, 3.2))
+    if split == "train" and rng.random() < 0.5:
+        return RandomTissue(seed, thickness_um)
+    style = _draw_style(rng) if split == "train" else draw_style(rng)
+    return ProceduralSection(seed, pixel_um, _CENTRE_UM, _DIAMETER_UM, thickness_um, style)
+
+
+def _draw_style(rng: np.random.Generator) -> SectionStyle:
+    """A section as the emulated slide has them, with more of everything."""
+    style = draw_style(rng)
+    return replace(
+        style,
+        gland_share=float(rng.uniform(0.0, 0.9)),
+        nucleus_radius_um=float(rng.uniform(1.5, 5.0)),
+        crowding=float(rng.uniform(0.2, 1.0)),
+        fibre_um=float(rng.uniform(0.7, 4.0)),
+        grain=float(rng.uniform(0.2, 2.0)),
+    )
+
+
+def _draw_sampling(rng: np.random.Generator) -> float:
+    """Most cameras sample about as the network wants it, some are scaled first."""
+    if rng.random() < 0.75:
+        return float(rng.uniform(1 - RULE.sampling_tolerance, 1 + RULE.sampling_tolerance))
+    return float(rng.uniform(0.62, 1.8))
 
 
 def _draw_aberrations(rng: np.random.Generator) -> Aberrations:
     return Aberrations(
         spherical_waves=float(rng.normal(0, 0.05)),
-        coherence=float(rng.uniform(0.6, 1.0)),
+        coherence=float(rng.uniform(0.5, 1.0)),
         phase_ratio=float(rng.normal(0, 0.15)),
     )
 
 
-def _draw_colour_shift(rng: np.random.Generator) -> tuple[float, float, float]:
-    spread = float(rng.normal(0, 0.5))
-    bow = float(rng.normal(0, 0.15))
+def _draw_colour_shift(rng: np.random.Generator, optics: Objective) -> tuple[float, float, float]:
+    spread = float(rng.normal(0, 0.5)) * optics.depth_of_field_um
+    bow = float(rng.normal(0, 0.15)) * optics.depth_of_field_um
     return (-spread / 2 + bow, 0.0, spread / 2 + bow)
 
 
@@ -127,7 +149,7 @@ def _draw_sensor(rng: np.random.Generator) -> SensorStyle:
 def _textured_place(rng: np.random.Generator, column: OpticalColumn) -> tuple[float, float, float]:
     """A place in the section that has something to focus on, and the true z of focus there."""
     for _ in range(1000):
-        angle, radius = rng.uniform(0, 2 * math.pi), _DIAMETER_UM / 2 * math.sqrt(rng.uniform(0, 0.9))
+        angle, radius = rng.uniform(0, 2 * math.pi), _DIAMETER_UM / 2 * math.sqrt(rng.uniform(0, 0.8))
         x_um = _CENTRE_UM[0] + radius * math.cos(angle)
         y_um = _CENTRE_UM[1] + radius * math.sin(angle)
         focus_um = column.focus_z_um(x_um, y_um)
@@ -138,7 +160,6 @@ def _textured_place(rng: np.random.Generator, column: OpticalColumn) -> tuple[fl
 
 def _plane_heights(rng: np.random.Generator, optics: Objective) -> NDArray[np.float64]:
     """z of each plane relative to focus, um, rounded to nm: evenly spaced, with a random start."""
-    count = round(2 * HALF_RANGE_DOF / PLANE_STEP_DOF) + 1
     step_nm = round(PLANE_STEP_DOF * optics.depth_of_field_um * 1000)
-    start_nm = -(count // 2) * step_nm + int(rng.integers(-step_nm // 2, step_nm // 2))
-    return (start_nm + step_nm * np.arange(count)) / 1000
+    low_nm, high_nm = (round(end * optics.depth_of_field_um * 1000) for end in (LOWEST_DOF, HIGHEST_DOF))
+    return np.arange(low_nm + int(rng.integers(step_nm)), high_nm + 1, step_nm) / 1000

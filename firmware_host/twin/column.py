@@ -73,12 +73,22 @@ class OpticalColumn:
         self._pool = ThreadPoolExecutor(2)
         self._look = functools.lru_cache(maxsize=2)(self._prepare)
 
-    def transmittance(self, x_um: float, y_um: float, z_um: float) -> list[Floats]:
-        """(H, W) transmitted light per colour, 1 = empty glass: the field's centre at (x, y), the stage at z, um."""
+    def transmittance(
+        self, x_um: float, y_um: float, z_um: float, sideways_px: tuple[float, float] = (0.0, 0.0)
+    ) -> list[Floats]:
+        """(H, W) transmitted light per colour, 1 = empty glass: the field's centre at (x, y), the stage at z, um.
+
+        :param sideways_px: (right, down) how far the view lies beside (x, y), a few pixels at most: much cheaper than
+            another place.
+        """
         view = self._look(round(x_um, 3), round(y_um, 3))
         if view.spectra is None:
             return [np.ones(self._shape, np.float32)] * len(self._transfers)
         spectra = view.spectra
+        down, right = view.shift
+        if any(sideways_px):
+            down = down * _ramp(np.fft.fftfreq(self._padded[0])[:, None], sideways_px[1])
+            right = right * _ramp(np.fft.rfftfreq(self._padded[1]), sideways_px[0])
 
         def render(colour: int) -> Floats:
             total: Spectrum | None = None
@@ -88,8 +98,8 @@ class OpticalColumn:
                 part = spectrum * transfer
                 total = part if total is None else np.add(total, part, out=total)
             assert total is not None
-            total *= view.shift[0]
-            total *= view.shift[1]
+            total *= down
+            total *= right
             image = irfft2(total, s=self._padded)
             top, left = self._corner
             image = image[top : top + self._shape[0], left : left + self._shape[1]]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import fft, ifft
 from scipy.special import j1
 
 from firmware_host.optics import Objective
@@ -20,7 +21,7 @@ Floats = NDArray[np.float32]
 
 _GRID = 384  # samples across the Fourier plane; the pupil takes half of it, so its autocorrelation fits
 _RADIUS = _GRID // 4
-_GRID_STEP_UM = 0.1
+_TABLES_PER_DOF = 10
 _MAX_WAVES = 5.0  # beyond this the first lobe is a few samples wide, and geometric optics takes over
 
 
@@ -50,18 +51,23 @@ class DefocusTransfer:
         self._aberrations = aberrations
         self._samples = samples
         self._tables: dict[int, Floats] = {}
-        axis = np.arange(_GRID, dtype=np.float64)
-        axis = np.minimum(axis, _GRID - axis) / _RADIUS
-        rho2 = axis[:, None] ** 2 + axis[None, :] ** 2
+        across = np.arange(_GRID, dtype=np.float64)
+        across = np.minimum(across, _GRID - across) / _RADIUS
+        down = np.arange(_RADIUS + 1) / _RADIUS
+        rho2 = down[:, None] ** 2 + across[None, :] ** 2
         self._inside = rho2 <= 1.0
         self._source = rho2 <= aberrations.coherence**2
         sine = optics.na / optics.immersion_index
-        # Path of defocus s: s·n·cos(theta), with sin(theta) = rho·NA/n; Z(4,0) = sqrt(5)·(6·rho^4 - 6·rho^2 + 1).
+        # Path of defocus s against the axis: s·n·(cos(theta) - 1), with sin(theta) = rho·NA/n;
+        # Z(4,0) = sqrt(5)·(6·rho^4 - 6·rho^2 + 1).
         rho2 = rho2[self._inside]
-        self._per_um = optics.immersion_index * np.sqrt(1.0 - sine**2 * rho2) / optics.wavelength_um
-        self._spherical = aberrations.spherical_waves * math.sqrt(5) * (6 * rho2**2 - 6 * rho2 + 1)
+        per_um = optics.immersion_index * (np.sqrt(1.0 - sine**2 * rho2) - 1.0) / optics.wavelength_um
+        spherical = aberrations.spherical_waves * math.sqrt(5) * (6 * rho2**2 - 6 * rho2 + 1)
+        self._radians_per_um = (2 * np.pi * per_um).astype(np.float32)
+        self._radians = (2 * np.pi * spherical).astype(np.float32)
         edge = optics.immersion_index * (1.0 - math.sqrt(1.0 - sine**2)) / optics.wavelength_um
         self._geometric_beyond_um = _MAX_WAVES / edge
+        self._step_um = optics.depth_of_field_um / _TABLES_PER_DOF
 
     @property
     def cutoff_per_um(self) -> float:
@@ -84,11 +90,11 @@ class DefocusTransfer:
         return float(step_um * (places[top] + 0.5 * (before - after) / (before - 2 * peak + after)))
 
     def at(self, defocus_um: float) -> Floats:
-        """(samples,) transfer of contrast, 1 at zero frequency; linear between tables 0.1 um apart.
+        """(samples,) transfer of contrast, 1 at zero frequency; linear between tables a tenth of the DoF apart.
 
         :param defocus_um: stage z minus the layer's z of focus, um, of any size.
         """
-        place = defocus_um / _GRID_STEP_UM
+        place = defocus_um / self._step_um
         low = math.floor(place)
         share = np.float32(place - low)
         return (1 - share) * self._table(low) + share * self._table(low + 1)
@@ -96,7 +102,7 @@ class DefocusTransfer:
     def _table(self, index: int) -> Floats:
         table = self._tables.get(index)
         if table is None:
-            defocus_um = index * _GRID_STEP_UM
+            defocus_um = index * self._step_um
             geometric = abs(defocus_um) > self._geometric_beyond_um
             table = self._geometric(defocus_um) if geometric else self._wave(defocus_um)
             self._tables[index] = table
@@ -104,13 +110,17 @@ class DefocusTransfer:
 
     def _wave(self, defocus_um: float) -> Floats:
         """Cross-correlation of the illuminated pupil with the pupil along one diameter (Streibl, JOSA A 2, 1985)."""
-        phase = 2 * np.pi * (defocus_um * self._per_um + self._spherical)
+        phase = np.float32(defocus_um) * self._radians_per_um + self._radians
+        light = np.empty(phase.shape, np.complex64)
+        light.real, light.imag = np.cos(phase), np.sin(phase)
         pupil = np.zeros(self._inside.shape, np.complex64)
-        pupil[self._inside] = np.exp(1j * phase)
-        spread = np.fft.fft2(pupil)
-        lit = spread if self._aberrations.coherence >= 1 else np.fft.fft2(pupil * self._source)
+        pupil[self._inside] = light
+        spread = fft(pupil)
+        lit = spread if self._aberrations.coherence >= 1 else fft(pupil * self._source)
+        # Along one diameter the correlation of the pupils is the sum of those of their rows; row 0 is the middle one,
+        # and each other stands for the one below the middle too.
         product = np.conj(lit) * spread
-        correlation = np.fft.ifft(product.sum(axis=0))[: 2 * _RADIUS + 1]
+        correlation = ifft(2 * product.sum(axis=0) - product[0])[: 2 * _RADIUS + 1]
         correlation /= correlation[0].real
         contrast = correlation.real + self._aberrations.phase_ratio * correlation.imag
         contrast[-1] = 0.0

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data import PairSet
-from training.fit import FitSettings, Progress, fit, load_checkpoint, save_checkpoint
+from training.evaluate import field_errors
+from training.fit import Pace, Progress, fit, run_state
+from training.network import FocusNetwork
+from training.settings import FitSettings
 from training.stacks import read_stacks, write_stack
 
 RULE = PatchRule(32, 1 / 3, 0.15, 2.0, 0.01)
@@ -38,10 +45,28 @@ def pairs(stacks: Path, split: str, cache: Path) -> PairSet:
     return PairSet(found, RULE, 6.5, cache / split, lambda *_: None)
 
 
+def run(stacks: Path, work: Path, settings: FitSettings = SETTINGS, **options: Any) -> tuple[Path, list[Progress]]:
+    """Train; where the checkpoint is, and what was told."""
+    told: list[Progress] = []
+    out = work / "c.pt"
+    train, test = pairs(stacks, "train", work), pairs(stacks, "test", work)
+    fit(Fabric(accelerator="cpu"), train, test, settings, 2, RULE.min_weight, out, told.append, **options)
+    return out, told
+
+
+def weights(checkpoint: Path) -> torch.Tensor:
+    network, _ = load_checkpoint(checkpoint)
+    return torch.cat([value.flatten().double() for value in network.state_dict().values()])
+
+
 def test_pairs_carry_the_move_from_their_second_plane(stacks: Path, tmp_path: Path) -> None:
     """Planes at -4 to 4 DoF make seven pairs; from a second plane at z the move is -z."""
-    batch = pairs(stacks, "test", tmp_path).fields(100, 2, seed=0)
-    assert sorted(set(np.round(batch.move_dof, 2).tolist())) == [-4, -3, -2, -1, 0, 1, 2]
+    fields = pairs(stacks, "test", tmp_path).fields(100, 2, seed=0)
+    assert sorted(set(np.round(fields.patches.move_dof, 2).tolist())) == [-4, -3, -2, -1, 0, 1, 2]
+    for number, field in enumerate(fields.fields):
+        of = fields.patches.move_dof[fields.number == number]
+        np.testing.assert_allclose(of, field.move_um / OPTICS.depth_of_field_um, atol=1e-3)
+        assert field.z2_um - field.z1_um == pytest.approx(2 * OPTICS.depth_of_field_um, abs=2e-3)
 
 
 def test_a_batch_is_a_function_of_its_number_and_seed(stacks: Path, tmp_path: Path) -> None:
@@ -53,36 +78,74 @@ def test_a_batch_is_a_function_of_its_number_and_seed(stacks: Path, tmp_path: Pa
 
 
 def test_same_seed_same_weights(stacks: Path, tmp_path: Path) -> None:
-    def weights(seed: int) -> torch.Tensor:
-        settings = FitSettings(width=0.25, steps=4, batch=6, seed=seed)
-        network = fit(pairs(stacks, "train", tmp_path), pairs(stacks, "test", tmp_path), settings, 2, lambda _: None)
-        return torch.cat([value.flatten().double() for value in network.state_dict().values()])
+    first, again, other = (
+        weights(run(stacks, tmp_path / name, replace(SETTINGS, seed=seed))[0])
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
-    first = weights(1)
-    assert torch.equal(first, weights(1))
-    assert not torch.equal(first, weights(2))
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+@pytest.mark.parametrize("schedule", ["one-cycle", "halving"])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    stacks: Path, tmp_path: Path, killed_at: int, schedule: Literal["one-cycle", "halving"]
+) -> None:
+    """It is killed some steps after it saved last: what it learnt since is learnt again."""
+    settings = replace(SETTINGS, steps=6, schedule=schedule, hidden=8)
+    unbroken, _ = run(stacks, tmp_path / "unbroken", settings)
+    pace = Pace(report=1, save=2)
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == killed_at:
+            raise Killed
+
+    broken = tmp_path / "broken"
+    train, test = pairs(stacks, "train", broken), pairs(stacks, "test", broken)
+    with pytest.raises(Killed):
+        fit(Fabric(accelerator="cpu"), train, test, settings, 2, 0.01, broken / "c.pt", kill, pace=pace)
+    assert not (broken / "c.pt").exists()
+    resumed, told = run(stacks, broken, settings, resume=run_state(broken / "c.pt").exists(), pace=pace)
+    assert told[0].step == killed_at // 2 * 2 + 1
+    assert torch.equal(weights(unbroken), weights(resumed))
+
+
+def test_a_run_resumes_with_its_own_settings_only(stacks: Path, tmp_path: Path) -> None:
+    run(stacks, tmp_path)
+    with pytest.raises(UsageError, match=r"was started with width 0\.25, not 0\.5; give the same options"):
+        run(stacks, tmp_path, replace(SETTINGS, width=0.5), resume=True)
 
 
 def test_progress_ends_with_the_errors(stacks: Path, tmp_path: Path) -> None:
-    told: list[Progress] = []
-    fit(pairs(stacks, "train", tmp_path), pairs(stacks, "test", tmp_path), SETTINGS, 2, told.append, report_every=2)
+    _, told = run(stacks, tmp_path, pace=Pace(report=2))
     assert [progress.step for progress in told] == [2, 4]
     assert told[0].errors is None
     assert told[1].errors is not None
     assert told[1].errors.fields == 7
 
 
+def test_the_best_weights_are_kept(stacks: Path, tmp_path: Path) -> None:
+    """Evaluated after every step, the checkpoint errs as the best of them did."""
+    out, told = run(stacks, tmp_path, replace(SETTINGS, peak_lr=0.3, steps=6), pace=Pace(report=1, evaluate=1))
+    network, _ = load_checkpoint(out)
+    kept = field_errors(network, pairs(stacks, "test", tmp_path), 2, 400, RULE.min_weight)
+    assert kept.mean == pytest.approx(min(progress.errors.mean for progress in told if progress.errors), rel=1e-5)
+
+
 def test_a_loss_that_is_no_number_ends_the_run(stacks: Path, tmp_path: Path) -> None:
-    settings = FitSettings(width=0.25, steps=40, batch=6, peak_lr=1e30)
     with pytest.raises(ScannerError, match="the loss is nan at step"):
-        fit(pairs(stacks, "train", tmp_path), pairs(stacks, "test", tmp_path), settings, 2, lambda _: None)
+        run(stacks, tmp_path, FitSettings(width=0.25, steps=40, batch=6, peak_lr=1e30))
 
 
 def test_a_checkpoint_comes_back(stacks: Path, tmp_path: Path) -> None:
-    network = fit(pairs(stacks, "train", tmp_path), pairs(stacks, "test", tmp_path), SETTINGS, 2, lambda _: None)
-    save_checkpoint(tmp_path / "c.pt", network, SETTINGS)
-    loaded, settings = load_checkpoint(tmp_path / "c.pt")
-    assert settings == SETTINGS
+    settings = replace(SETTINGS, backbone="mobilenet-v3-small", inputs="difference", fold=1, hidden=8)
+    network = FocusNetwork.of(settings)
+    save_checkpoint(tmp_path / "c.pt", network.state_dict(), settings)
+    loaded, read = load_checkpoint(tmp_path / "c.pt")
+    assert read == settings
     for name, value in network.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name]), name
 

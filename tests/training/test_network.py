@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from training.network import FocusNetwork, MobileNetV2
+from firmware_host.errors import UsageError
+from training.mobilenet import MobileNetV2, MobileNetV3Small
+from training.network import FocusNetwork
+
+
+def light(seed: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+    """(3, 1, 64, 64) luminance."""
+    values = np.random.default_rng(seed).uniform(low, high, (3, 1, 64, 64))
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def patches(seed: int, count: int = 3, size: int = 64) -> torch.Tensor:
@@ -32,13 +42,68 @@ def test_parameters_are_named_and_shaped_as_torchvision_s() -> None:
     assert {name: tuple(state[name].shape) for name in golden} == golden
 
 
+def test_mobilenet_v3_small_has_torchvision_s_parameters() -> None:
+    """2,542,856 of torchvision's mobilenet_v3_small, less its head of 1000 classes, and one output instead."""
+    network = MobileNetV3Small()
+    state = network.state_dict()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 2_542_856 - 1025 * 1000 + 1025
+    golden = {
+        "features.0.0.weight": (16, 3, 3, 3),
+        "features.1.block.0.0.weight": (16, 1, 3, 3),
+        "features.1.block.1.fc1.weight": (8, 16, 1, 1),
+        "features.4.block.0.0.weight": (96, 24, 1, 1),
+        "features.4.block.2.fc2.bias": (96,),
+        "features.11.block.3.1.running_mean": (96,),
+        "features.12.0.weight": (576, 96, 1, 1),
+        "classifier.0.weight": (1024, 576),
+        "classifier.3.weight": (1, 1024),
+    }
+    assert {name: tuple(state[name].shape) for name in golden} == golden
+
+
+@pytest.mark.parametrize(
+    ("backbone", "made", "inner"),
+    [
+        ("mobilenet-v2", MobileNetV2, "features.3.conv.0.0.weight"),
+        ("mobilenet-v3-small", MobileNetV3Small, "features.3.block.0.0.weight"),
+    ],
+)
+def test_weights_of_torchvision_are_a_start(
+    backbone: str, made: type[torch.nn.Module], inner: str, tmp_path: Path
+) -> None:
+    theirs = made(1.0, 3, 1000).state_dict()
+    torch.save(theirs, tmp_path / "imagenet.pth")
+    network = FocusNetwork(1.0, "difference+second", 2, 16, backbone)  # type: ignore[arg-type]
+    network.load_pretrained(tmp_path / "imagenet.pth")
+    own = network.backbone.state_dict()
+    assert torch.equal(own[inner], theirs[inner])
+    # White light excites the first convolution as it does in three colours.
+    torch.testing.assert_close(own["features.0.0.weight"].sum(1), theirs["features.0.0.weight"].sum(1))
+
+
+@pytest.mark.parametrize("content", [None, b"no weights", {"features.0.0.weight": torch.zeros(4, 3, 3, 3)}])
+def test_weights_that_do_not_fit_are_one_line(content: object, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(UsageError, match=r"pretrained .*w\.pth: not weights of this backbone") as caught:
+        FocusNetwork(1.0, "difference", 1).load_pretrained(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_difference_is_signed() -> None:
-    """A difference of bytes wraps around: 10 - 250 is not 16."""
+    """A difference of bytes wraps around: 10 - 250 is not 16. Swapping the frames changes its sign, and all of it."""
     network = FocusNetwork(0.25, "difference", fold=1)
-    dark, light = patches(1) // 25, 255 - patches(2) // 25
-    there, _ = network.prepare(dark, light)
-    back, _ = network.prepare(light, dark)
+    dark, bright = light(1, 0.0, 0.04), light(2, 0.96, 1.0)
+    there, _ = network.prepare(dark, bright)
+    back, _ = network.prepare(bright, dark)
     torch.testing.assert_close(there, -back)
+    black, white = torch.zeros(1, 64, 64, 3, dtype=torch.uint8), torch.full((1, 64, 64, 3), 250, dtype=torch.uint8)
+    black[:, :32], white[:, :32] = 10, 240
+    difference = network.prepare(network._light(black), network._light(white))[0]
+    assert difference[0, 0, 0, 0] < 0 < difference[0, 0, -1, 0]  # 230 above, 250 below: their mean is taken off
 
 
 @pytest.mark.parametrize("inputs", ["difference", "difference+second"])
@@ -53,23 +118,23 @@ def test_a_flat_patch_weighs_nothing_and_is_finite(inputs: str) -> None:
 
 def test_the_weight_is_the_deviation_of_luminance() -> None:
     first, second = patches(3), patches(4)
-    _, weight = FocusNetwork(0.25, "difference", fold=1).prepare(first, second)
+    _, weight = FocusNetwork(0.25, "difference", fold=1)(first, second)
     light = [p.numpy().astype(float) @ [0.299, 0.587, 0.114] / 255 for p in (first, second)]
     expected = np.sqrt((light[0].var(axis=(1, 2)) + light[1].var(axis=(1, 2))) / 2)
-    np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-4)
+    np.testing.assert_allclose(weight.detach().numpy(), expected, rtol=1e-4)
 
 
 def test_brightness_of_the_lamp_does_not_matter() -> None:
     network = FocusNetwork(0.25, "difference+second", fold=2)
-    first, second = patches(5) // 4, patches(6) // 4
+    first, second = light(5, 0, 0.25), light(6, 0, 0.25)
     dim, _ = network.prepare(first, second)
-    bright, _ = network.prepare(first * 3 + 30, second * 3 + 30)
-    torch.testing.assert_close(dim, bright, atol=2e-2, rtol=1e-3)
+    bright, _ = network.prepare(first * 3 + 0.1, second * 3 + 0.1)
+    torch.testing.assert_close(dim, bright, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("inputs", "fold", "channels"), [("difference", 1, 1), ("difference+second", 2, 8)])
 def test_folding_keeps_every_pixel(inputs: str, fold: int, channels: int) -> None:
-    images, _ = FocusNetwork(0.25, inputs, fold).prepare(patches(7), patches(8))  # type: ignore[arg-type]
-    plain, _ = FocusNetwork(0.25, inputs, 1).prepare(patches(7), patches(8))  # type: ignore[arg-type]
+    images, _ = FocusNetwork(0.25, inputs, fold).prepare(light(7), light(8))  # type: ignore[arg-type]
+    plain, _ = FocusNetwork(0.25, inputs, 1).prepare(light(7), light(8))  # type: ignore[arg-type]
     assert images.shape == (3, channels, 64 // fold, 64 // fold)
     torch.testing.assert_close(images.flatten().sort().values, plain.flatten().sort().values)

@@ -1,0 +1,82 @@
+"""Checkpoints: a finished network for evaluation and export, and the whole state of a run that goes on later.
+
+Both are read without executing anything that is in them, and written whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from firmware_host.errors import UsageError
+from training.network import FocusNetwork
+from training.settings import FitSettings
+
+_SCHEMA = 2
+
+
+def save_checkpoint(path: Path, weights: dict[str, Tensor], settings: FitSettings) -> None:
+    """Write a network's weights and the settings they came from."""
+    _save(path, {"schema": _SCHEMA, "settings": asdict(settings), "weights": weights})
+
+
+def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
+    """A network in evaluation mode, and its settings.
+
+    :raises UsageError: the file is missing, damaged or from another version.
+    """
+    content = _load(path, "checkpoint")
+    try:
+        settings = FitSettings(**content["settings"])
+        network = FocusNetwork.of(settings)
+        network.load_state_dict(content["weights"])
+    except Exception as error:
+        raise UsageError(f"checkpoint {path}: cannot be used: {_first_line(error)}; train again") from error
+    return network.eval(), settings
+
+
+def save_run(path: Path, settings: FitSettings, step: int, state: dict[str, Any]) -> None:
+    """Write all that a run needs to go on after `step` batches."""
+    _save(path, {"schema": _SCHEMA, "settings": asdict(settings), "step": step, "state": state})
+
+
+def load_run(path: Path, settings: FitSettings) -> tuple[int, dict[str, Any]]:
+    """(batches done, state) of a run with these very settings.
+
+    :raises UsageError: the file is missing, damaged, or of a run with other settings; the message names the first.
+    """
+    content = _load(path, "run")
+    theirs, ours = content["settings"], asdict(settings)
+    for name in ours:
+        if theirs.get(name) != ours[name]:
+            raise UsageError(
+                f"run {path}: was started with {name} {theirs.get(name)}, not {ours[name]}; "
+                "give the same options, or leave --resume out"
+            )
+    return int(content["step"]), content["state"]
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(path.suffix + ".part")
+    torch.save(content, part)
+    part.replace(path)
+
+
+def _load(path: Path, what: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        schema = content["schema"]
+    except Exception as error:
+        raise UsageError(f"{what} {path}: cannot be used: {_first_line(error)}") from error
+    if schema != _SCHEMA:
+        raise UsageError(f"{what} {path}: cannot be used: written by another version (schema {schema}); train again")
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,102 @@
+"""`wsi-train fit`: stacks to a trained network."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from firmware_host.errors import UsageError
+from training import recipe
+from training.settings import PRESETS, Backbone, Inputs, Preset
+
+# Without these, malloc gives every large tensor back to the system and faults it in again: 1.6 times slower.
+_TUNABLES = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
+
+
+def fit(
+    stacks: Annotated[Path, typer.Option(help="Folder with X/train and X/test.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write; the run's state goes beside it, as .run.")],
+    preset: Annotated[Preset, typer.Option(help="Where the options below start from.")] = "default",
+    backbone: Annotated[Backbone | None, typer.Option(help="Architecture.")] = None,
+    width: Annotated[float | None, typer.Option(min=0.1, max=2, help="Width multiplier.")] = None,
+    inputs: Annotated[Inputs | None, typer.Option(help="What the network sees.")] = None,
+    fold: Annotated[int | None, typer.Option(min=1, max=4, help="Fold squares of pixels into channels.")] = None,
+    hidden: Annotated[int | None, typer.Option(min=0, max=1024, help="Layer before the answer; 0: none.")] = None,
+    pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
+    steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Patch pairs in a batch, of all processes.")] = None,
+    peak_lr: Annotated[float | None, typer.Option(min=1e-6, max=1)] = None,
+    texture_weight: Annotated[bool | None, typer.Option(help="Weigh patches by texture (phase 1).")] = None,
+    phase_2: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the run before phase 2.")] = None,
+    patch: Annotated[int, typer.Option(min=32, max=256, help="Side of a patch, pixels.")] = recipe.RULE.size_px,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to train.")] = "auto",
+    devices: Annotated[str, typer.Option(help="How many GPUs or CPU processes, or auto.")] = "auto",
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the command on each.")] = 1,
+    precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Arithmetic.")] = "32-true",
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard; needs tensorboard.")] = None,
+) -> None:
+    """Train on the stacks of X/train, report errors on those of X/test, keep the best."""
+    _with_tunables()
+    chosen = {
+        "backbone": backbone,
+        "width": width,
+        "inputs": inputs,
+        "fold": fold,
+        "hidden": hidden,
+        "steps": steps,
+        "batch": batch,
+        "peak_lr": peak_lr,
+        "texture_weight": texture_weight,
+        "phase_2": phase_2,
+        "seed": seed,
+    }
+    settings = replace(PRESETS[preset], **{name: value for name, value in chosen.items() if value is not None})
+    if devices != "auto" and not (devices.isdecimal() and int(devices) > 0):
+        raise UsageError(f"--devices {devices}: give a number above 0, or auto")
+
+    from lightning_fabric import Fabric
+
+    from training.cli.common import open_pairs
+    from training.fit import fit as run_fit
+    from training.fit import run_state
+    from training.progress import Told
+
+    if run_state(out).exists() and not resume:
+        raise UsageError(f"run {run_state(out)}: a run was stopped here; go on with --resume, or remove it")
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)
+    fabric.launch()
+    began = time.monotonic()
+    rule = replace(recipe.RULE, size_px=patch)
+    with fabric.rank_zero_first():
+        train, test = open_pairs(stacks, "train", rule), open_pairs(stacks, "test", rule)
+    told = Told(fabric, tensorboard)
+    run_fit(
+        fabric,
+        train,
+        test,
+        settings,
+        recipe.TEST_PATCHES,
+        rule.min_weight,
+        out,
+        told,
+        resume=resume,
+        pretrained=pretrained,
+    )
+    if fabric.is_global_zero:
+        run_state(out).unlink()
+        print(f"{out}: trained in {time.monotonic() - began:.0f} s")
+
+
+def _with_tunables() -> None:
+    """Start this command again with the allocator's settings, which are read only at a process's start."""
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.environ["GLIBC_TUNABLES"] = _TUNABLES
+        os.execv(sys.executable, [sys.executable, "-m", "training", *sys.argv[1:]])

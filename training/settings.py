@@ -1,0 +1,48 @@
+"""The settings of one training run, and the presets. Plain data: importing this costs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Inputs = Literal["difference", "difference+second"]
+Backbone = Literal["mobilenet-v2", "mobilenet-v3-small"]
+Schedule = Literal["one-cycle", "halving"]
+Preset = Literal["default", "paper"]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """One training run; it goes into the checkpoint and from there into the bundle's manifest.
+
+    :param hidden: width of the layer between pooling and answer; 0: none, as in the paper.
+    :param schedule: "one-cycle" warms up and falls to zero once over the run, with AdamW; "halving" is the paper's,
+        Adam with the rate halved every 20 epochs.
+    :param batch: patch pairs of all processes together.
+    :param texture_weight: weigh patches by their texture (the paper's phase 1), or all alike.
+    :param phase_2: share of the run after which nearness to focus weighs too; 1: never.
+    :param ema: decay of the averaged weights, which are the ones that are kept; 0 keeps the last ones.
+    """
+
+    backbone: Backbone = "mobilenet-v2"
+    width: float = 0.5
+    inputs: Inputs = "difference+second"
+    fold: int = 2
+    hidden: int = 64
+    steps: int = 20000
+    batch: int = 64
+    schedule: Schedule = "one-cycle"
+    peak_lr: float = 2e-3
+    weight_decay: float = 1e-4
+    texture_weight: bool = True
+    phase_2: float = 0.5
+    ema: float = 0.998
+    seed: int = 1
+
+
+PRESETS: dict[Preset, FitSettings] = {
+    "default": FitSettings(),
+    "paper": FitSettings(
+        width=1.0, inputs="difference", fold=1, hidden=0, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
+    ),
+}
