@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from firmware_host.errors import UsageError
 from firmware_host.focus.vote import vote
 from training.data import Batch, Field, Fields, PairSet
 from training.network import FocusNetwork
@@ -105,10 +106,13 @@ def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int
 
 
 def summarise(judged: Sequence[Judged]) -> Errors:
-    """:raises ValueError: no field was judged."""
+    """:raises UsageError: no field was judged."""
     answered = [each for each in judged if each.error_um is not None]
     if not answered:
-        raise ValueError("no field had enough textured patches to be judged")
+        raise UsageError(
+            f"stacks: none of {len(judged)} test fields holds {_MIN_PATCHES} patches with texture; use larger planes "
+            "with something to see"
+        )
     error_um = np.array([each.error_um for each in answered], np.float64)
     dof_um = np.array([each.field.optics.depth_of_field_um for each in answered])
     truth = np.array([each.field.move_um for each in answered]) / dof_um
