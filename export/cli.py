@@ -24,11 +24,11 @@ from firmware_host.inference.ort import OrtPatchModel
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.data import Batch, PairSet
-from training.evaluate import Errors, judge, summarise
+from training.evaluate import Errors, by_objective, judge
 from training.stacks import read_stacks
 
 _CALIBRATION_PATCHES = 768
-_TEST_FIELDS = 600
+_TEST_FIELDS = 1000
 _MODELS = Path(__file__).parent.parent / "firmware_host" / "models"
 _DEFAULT_KEY = Path.home() / ".config" / "wsi-scanner" / "signing.key"
 
@@ -51,8 +51,9 @@ def bundle(
     int8 = to_int8(fp32, _pairs(stacks, "train").batch(0, _CALIBRATION_PATCHES, seed=77))
     test = _pairs(stacks, "test")
     errors = {name: _errors(graph, test) for name, graph in (("fp32", fp32), ("int8", int8))}
-    for label, measured in errors.items():
-        print(f"{label}: {measured.line()}")
+    for label, table in errors.items():
+        for group, measured in table.items():
+            print(f"{label}, {group}: {measured.line()}")
     manifest = Manifest(
         schema_version=1,
         name=name,
@@ -60,13 +61,17 @@ def bundle(
         sampling=recipe.RULE.sampling,
         sampling_tolerance=recipe.RULE.sampling_tolerance,
         delta_dof=recipe.RULE.delta_dof,
-        delta_tolerance=0.1,
+        delta_tolerance=recipe.DELTA_TOLERANCE,
         min_weight=recipe.RULE.min_weight,
         move_range_dof=(-recipe.MAX_MOVE_DOF, recipe.MAX_MOVE_DOF),
         na_range=recipe.NA_RANGE,
         output_unit="dof",
         sign="z of focus minus z of the second frame, positive = up",
-        metrics={f"{label}_field_mean_dof": round(e.mean, 4) for label, e in errors.items()},
+        metrics={
+            f"{label}, {group}, field mean um": round(measured.mean_um, 4)
+            for label, table in errors.items()
+            for group, measured in table.items()
+        },
         sha256={},
         tools={"torch": version("torch"), "onnxruntime": version("onnxruntime"), "settings": repr(settings)},
     )
@@ -115,7 +120,7 @@ def _pairs(stacks: Path, split: str) -> PairSet:
     return PairSet(found, recipe.RULE, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
 
 
-def _errors(graph: bytes, pairs: PairSet) -> Errors:
+def _errors(graph: bytes, pairs: PairSet) -> dict[str, Errors]:
     """Errors of a graph in ONNX Runtime on this machine."""
     session = OrtPatchModel(graph, recipe.RULE.size_px)
 
@@ -125,4 +130,5 @@ def _errors(graph: bytes, pairs: PairSet) -> Errors:
         moves, weights = (np.concatenate(part) for part in zip(*answers, strict=True))
         return moves, weights
 
-    return summarise(judge(predict, pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5), recipe.RULE.min_weight))
+    fields = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
+    return by_objective(judge(predict, fields, recipe.RULE.min_weight))

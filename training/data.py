@@ -18,12 +18,13 @@ from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
 from firmware_host.patches import LUMINANCE, PatchRule, cut_patches
 from training.augment import placed
+from training.recipe import DELTA_TOLERANCE
 from training.stacks import Stack, match_pairs
 
 Images = NDArray[np.uint8]
 
 _TOLERANCE = 0.06  # of delta: how far a pair's distance may be from the rule's
-_DELTAS = (0.8, 1.2)  # of delta: stages do not keep the distance; such pairs are learnt from too
+_DELTAS = (1 - DELTA_TOLERANCE, 1 + DELTA_TOLERANCE)  # of delta: stages do not keep the distance; learnt from too
 _DELTAS_SHARE = 0.35
 _MARGIN_PX = 3  # room for the shift between the two frames
 _TRIES = 8

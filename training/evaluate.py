@@ -20,6 +20,7 @@ Predict = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
 _CHUNK = 64
 _NEAR_DOF = 3.0
 _MIN_PATCHES = 2
+_MOST_GROUPS = 8  # stacks of a random objective each are no groups
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,16 @@ def judge(predict: Predict, fields: Fields, min_weight: float) -> list[Judged]:
 def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int, min_weight: float) -> Errors:
     """Errors over `count` pairs of frames spread over the set."""
     return summarise(judge(network_predict(network), pairs.fields(count, patches, seed=5), min_weight))
+
+
+def by_objective(judged: Sequence[Judged]) -> dict[str, Errors]:
+    """Errors of all fields, and of those of each objective where there are several."""
+    groups: dict[str, list[Judged]] = {"all": list(judged)}
+    apertures = sorted({each.field.optics.na for each in judged})
+    if len(apertures) <= _MOST_GROUPS:
+        for na in apertures:
+            groups[f"NA {na:g}"] = [each for each in judged if each.field.optics.na == na]
+    return {name: summarise(group) for name, group in groups.items()}
 
 
 def summarise(judged: Sequence[Judged]) -> Errors:

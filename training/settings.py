@@ -28,8 +28,8 @@ class FitSettings:
     width: float = 0.5
     inputs: Inputs = "difference+second"
     fold: int = 2
-    hidden: int = 64
-    steps: int = 20000
+    hidden: int = 0
+    steps: int = 16000
     batch: int = 64
     schedule: Schedule = "one-cycle"
     peak_lr: float = 2e-3
@@ -43,6 +43,6 @@ class FitSettings:
 PRESETS: dict[Preset, FitSettings] = {
     "default": FitSettings(),
     "paper": FitSettings(
-        width=1.0, inputs="difference", fold=1, hidden=0, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
+        width=1.0, inputs="difference", fold=1, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
     ),
 }

@@ -125,7 +125,7 @@ class DefocusTransfer:
         contrast = correlation.real + self._aberrations.phase_ratio * correlation.imag
         contrast[-1] = 0.0
         at = np.linspace(0.0, 2.0 * _RADIUS, self._samples)
-        return np.interp(at, np.arange(2 * _RADIUS + 1), contrast).astype(np.float32)
+        return np.asarray(np.interp(at, np.arange(2 * _RADIUS + 1), contrast), np.float32)
 
     def _geometric(self, defocus_um: float) -> Floats:
         """Far from focus the spread is a disc: 2·J1(a)/a (Hopkins, Proc. R. Soc. A 231, 1955), a = 2·pi·f·radius."""

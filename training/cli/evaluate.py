@@ -12,7 +12,7 @@ import typer
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.cli.common import Stacks, open_pairs
-from training.evaluate import judge, network_predict, summarise
+from training.evaluate import by_objective, judge, network_predict
 
 
 def evaluate(
@@ -25,10 +25,7 @@ def evaluate(
     network, _ = load_checkpoint(checkpoint)
     fields = open_pairs(stacks, "test").fields(count, recipe.TEST_PATCHES, seed=5)
     judged = judge(network_predict(network), fields, recipe.RULE.min_weight)
-    groups = {"all": judged}
-    for na in sorted({each.field.optics.na for each in judged}):
-        groups[f"NA {na:g}"] = [each for each in judged if each.field.optics.na == na]
-    table = {name: summarise(group) for name, group in groups.items()}
+    table = by_objective(judged)
     if as_json:
         print(json.dumps({name: asdict(errors) for name, errors in table.items()}))
         return
