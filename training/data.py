@@ -6,7 +6,7 @@ at the design's sampling; a camera that samples otherwise is scaled, as on the d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,6 +139,11 @@ class PairSet:
             fields.append(np.full(len(first), number))
         batch = Batch(np.concatenate(firsts), np.concatenate(seconds), np.concatenate(moves))
         return Fields(batch, np.concatenate(fields), [self._described(pair) for pair in chosen])
+
+    def whole_stacks(self) -> Iterator[tuple[Stack, Images]]:
+        """Every stack with all of its planes, (planes, H, W, 3), in order of height."""
+        for index, stack in enumerate(self._stacks):
+            yield stack, self._planes[int(self._starts[index]) : int(self._starts[index + 1])]
 
     def _described(self, pair: _Pair) -> Field:
         stack = self._stacks[pair.stack]

@@ -28,12 +28,18 @@ class Judged:
     """One field and what the network said of it.
 
     :param predicted_um, spread_um: of the vote; None when too few patches had texture (the field is blank).
+    :param patch_errors_um: predicted less true move of each patch that voted.
     """
 
     field: Field
     predicted_um: float | None
     spread_um: float | None
-    patches: int
+    patch_errors_um: NDArray[np.float64]
+
+    @property
+    def patches(self) -> int:
+        """How many patches voted."""
+        return len(self.patch_errors_um)
 
     @property
     def error_um(self) -> float | None:
@@ -43,7 +49,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of many fields. `mean`, `p95`, `near` and `patch_mean` are in depths of field, `mean_um` in um.
+    """Errors of many fields. `mean`, `p95` and `near` are in depths of field, `mean_um` and `patch_mean_um` in um.
 
     :param fields: judged; :param blank: fields that had too few textured patches.
     :param near: mean absolute error of the fields within 3 DoF of focus, where the loop ends.
@@ -53,6 +59,7 @@ class Errors:
 
     fields: int
     blank: int
+    patch_mean_um: float
     mean_um: float
     mean: float
     near: float
@@ -64,7 +71,8 @@ class Errors:
         """One line for the terminal."""
         return (
             f"{self.fields} fields: {self.mean_um:.3f} um = {self.mean:.3f} DoF (near focus {self.near:.3f}, "
-            f"P95 {self.p95:.3f}), within DoF/2 {self.within_half:.1%}, wrong direction {self.wrong_direction:.2%}"
+            f"P95 {self.p95:.3f}), patch {self.patch_mean_um:.3f} um, within DoF/2 {self.within_half:.1%}, "
+            f"wrong direction {self.wrong_direction:.2%}"
         )
 
 
@@ -95,9 +103,10 @@ def judge(predict: Predict, fields: Fields, min_weight: float) -> list[Judged]:
         result = vote(moves[of], weights[of], min_weight, _MIN_PATCHES)
         dof_um = field.optics.depth_of_field_um
         if result is None:
-            judged.append(Judged(field, None, None, 0))
+            judged.append(Judged(field, None, None, np.empty(0)))
         else:
-            judged.append(Judged(field, result.value * dof_um, result.spread * dof_um, result.patches))
+            voters = moves[of][weights[of] >= min_weight].astype(np.float64) * dof_um
+            judged.append(Judged(field, result.value * dof_um, result.spread * dof_um, voters - field.move_um))
     return judged
 
 
@@ -135,6 +144,7 @@ def summarise(judged: Sequence[Judged]) -> Errors:
     return Errors(
         fields=len(answered),
         blank=len(judged) - len(answered),
+        patch_mean_um=float(np.mean([np.abs(each.patch_errors_um).mean() for each in answered])),
         mean_um=float(np.abs(error_um).mean()),
         mean=float(size.mean()),
         near=float(size[near].mean()) if near.any() else float("nan"),

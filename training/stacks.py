@@ -1,31 +1,19 @@
-"""Stack folders: z-stacks on disk, the defocus of each plane in its Exif tag, and the pairs that fit together.
+"""Stacks to train on: the usable positions of a set of stack folders, and the pairs of planes that fit together.
 
-`<root>/X/{train,test}/<position>/<plane>.jpg|png|tif`; the Exif tag Make holds the plane's z relative to focus in
-um as a decimal (0 = in focus), so the move to make from a plane is the negative of its tag. Heights are integers in
-nanometres from here on.
+How a stack folder looks is `firmware_host.stack_folder`'s matter. Heights are integers in nanometres from here on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
-
-EXIF_MAKE = 0x010F
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-OPTICS_FILE = "optics.json"
-Split = Literal["train", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+from firmware_host.stack_folder import SUFFIXES, Split, read_height_nm, read_optics
 
 
 @dataclass(frozen=True)
@@ -57,24 +45,6 @@ class Skipped:
     reason: str
 
 
-def write_stack(
-    folder: Path, images: Sequence[NDArray[np.uint8]], z_um: NDArray[np.float64], optics: Objective, pixel_um: float
-) -> None:
-    """Write one position as JPEG files (quality 95, full colour resolution) with their heights and their optics."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, (image, z) in enumerate(zip(images, z_um, strict=True)):
-        exif = Image.Exif()
-        exif[EXIF_MAKE] = f"{z:.3f}"
-        Image.fromarray(image).save(folder / f"{index:03d}.jpg", quality=95, subsampling=0, exif=exif)
-    table = {
-        "na": optics.na,
-        "wavelength_um": optics.wavelength_um,
-        "immersion_index": optics.immersion_index,
-        "pixel_um": pixel_um,
-    }
-    (folder / OPTICS_FILE).write_text(json.dumps(table), encoding="ascii")
-
-
 def read_stacks(root: Path, split: Split, optics: Objective, pixel_um: float) -> tuple[list[Stack], list[Skipped]]:
     """All usable positions of a split, sorted by name, and what was left out.
 
@@ -92,32 +62,12 @@ def read_stacks(root: Path, split: Split, optics: Objective, pixel_um: float) ->
         if len(planes) < 2:
             skipped.append(Skipped(position, f"{len(planes)} usable planes; two at least are needed"))
             continue
-        stacks.append(Stack(position.name, tuple(planes), *_read_optics(position, optics, pixel_um)))
+        own_optics, own_pixel_um = read_optics(position) or (optics, pixel_um)
+        stacks.append(Stack(position.name, tuple(planes), own_optics, own_pixel_um))
     if not stacks:
         first = f"; first problem: {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise UsageError(f"stacks {folder}: no usable position{first}")
     return stacks, skipped
-
-
-def read_height_nm(path: Path) -> int:
-    """The height in a plane's Exif tag Make, nm.
-
-    :raises ValueError: the file is no image, has no such tag, or the tag is not a number; the message says which.
-    """
-    try:
-        with Image.open(path) as image:
-            text = image.getexif().get(EXIF_MAKE)
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError("not a readable image") from error
-    if text is None:
-        raise ValueError("no Exif tag Make with the plane's height in um")
-    try:
-        height_um = Decimal(str(text).strip().strip("\0"))
-    except InvalidOperation as error:
-        raise ValueError(f"Exif tag Make is {text!r}, not a number of um") from error
-    if not height_um.is_finite() or abs(height_um) > 10_000:
-        raise ValueError(f"Exif tag Make is {text!r}, not a height in um")
-    return int((height_um * 1000).to_integral_value())
 
 
 def match_pairs(z_nm: Sequence[int], delta_nm: int, tolerance_nm: int) -> list[tuple[int, int]]:
@@ -159,18 +109,3 @@ def _read_planes(position: Path) -> tuple[list[Plane], list[Skipped]]:
             continue
         planes[plane.z_nm] = plane
     return [planes[z] for z in sorted(planes)], skipped
-
-
-def _read_optics(position: Path, optics: Objective, pixel_um: float) -> tuple[Objective, float]:
-    path = position / OPTICS_FILE
-    if not path.exists():
-        return optics, pixel_um
-    try:
-        table = json.loads(path.read_text(encoding="ascii"))
-        own = Objective(float(table["na"]), float(table["wavelength_um"]), float(table["immersion_index"]))
-        pitch = float(table["pixel_um"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"optics {path}: needs na, wavelength_um, immersion_index and pixel_um as numbers") from error
-    if not (0 < own.na < own.immersion_index and own.wavelength_um > 0 and pitch > 0):
-        raise UsageError(f"optics {path}: na, wavelength_um or pixel_um out of range")
-    return own, pitch

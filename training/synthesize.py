@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.optics import Objective
+from firmware_host.stack_folder import Split, write_stack
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
 from firmware_host.twin.section import ProceduralSection, SectionStyle, Specimen, draw_style
@@ -23,7 +24,6 @@ from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
 from training.random_tissue import RandomTissue
 from training.recipe import NA_RANGE, RULE, TEST_NA
-from training.stacks import Split, write_stack
 
 FIELD_PX = {"train": 256, "test": 512}
 PLANE_STEP_DOF = 0.4

@@ -19,10 +19,9 @@ from firmware_host.focus.estimator import Estimate, TwoShotEstimator
 from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.optics import Objective
 from firmware_host.profile import FocusTable
+from firmware_host.stack_folder import SUFFIXES, read_height_nm
 from firmware_host.whole_file import write_whole
 
-_EXIF_MAKE = 0x010F
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 _TOLERANCE = 0.1  # of delta
 
 
@@ -118,12 +117,11 @@ def _planes(folder: Path, spacing_um: float | None) -> list[tuple[float, Path]]:
             raise UsageError(f"table {table}: needs the columns file and plane_index (a number): {error}") from error
     planes = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _SUFFIXES:
+        if path.suffix.lower() in SUFFIXES:
             try:
-                with Image.open(path) as image:
-                    planes.append((float(str(image.getexif()[_EXIF_MAKE]).strip("\0 ")), path))
-            except (KeyError, ValueError, OSError) as error:
-                raise UsageError(f"plane {path}: no z in um in its Exif tag Make: {error}") from error
+                planes.append((read_height_nm(path) / 1000, path))
+            except ValueError as error:
+                raise UsageError(f"plane {path}: no z in um: {error}") from error
     return planes
 
 

@@ -8,6 +8,7 @@ from html import escape
 
 INK, FAINT, LINE = "var(--ink)", "var(--faint)", "var(--line)"
 BLUE, RED = "#2f7fd1", "#d1495b"
+_PALETTE = ("#2f7fd1", "#7cb5ec", "#f0a202", "#f18805", "#d95d39", "#6c757d", "#adb5bd")
 _HEAT = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis, five stops
 
 
@@ -106,9 +107,32 @@ def scatter(points: Sequence[tuple[float, float]], x_label: str, y_label: str, t
     return axes.svg(diagonal + dots, title)
 
 
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str, title: str, diagonal: bool = False
+) -> str:
+    """One line with dots per name through its (x, y) points, y from 0; where asked, the line on which y = x."""
+    points = [point for line in series.values() for point in line]
+    low, high = min((x for x, _ in points), default=0.0), max((x for x, _ in points), default=1.0)
+    top = max((y for _, y in points), default=1.0) * 1.08 or 1.0
+    axes = _Axes((low, high if high > low else low + 1), (0.0, top), x_label, y_label)
+    body = []
+    if diagonal:
+        end = min(high, top)
+        body.append(_line(axes.x(low), axes.y(low), axes.x(end), axes.y(end), FAINT, dash=True))
+    for index, (name, line) in enumerate(series.items()):
+        colour = _PALETTE[index % len(_PALETTE)]
+        path = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in line)
+        body.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        body += [f'<circle cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="2.6" fill="{colour}"/>' for x, y in line]
+        if len(series) > 1:
+            at = axes.top + 12 + 15 * index
+            body.append(f'<rect x="{axes.left + 8:.1f}" y="{at - 8:.1f}" width="10" height="10" fill="{colour}"/>')
+            body.append(_text(axes.left + 24, at + 1, name, "start"))
+    return axes.svg("".join(body), title)
+
+
 def bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str, title: str) -> str:
     """One stacked horizontal bar per row: (name, {part: size})."""
-    palette = ("#2f7fd1", "#7cb5ec", "#f0a202", "#f18805", "#d95d39", "#6c757d", "#adb5bd")
     parts = [part for part in rows[0][1] if any(row[1][part] > 0 for row in rows)] if rows else []
     longest = max((sum(sizes.values()) for _, sizes in rows), default=1.0) or 1.0
     body, y = [], 10.0
@@ -117,14 +141,14 @@ def bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str, title: str)
         body.append(_text(102, y + 16, name, "end"))
         for part in parts:
             width = sizes[part] / longest * 270
-            colour = palette[parts.index(part) % len(palette)]
+            colour = _PALETTE[parts.index(part) % len(_PALETTE)]
             body.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="24" fill="{colour}"/>')
             x += width
         body.append(_text(x + 6, y + 16, f"{sum(sizes.values()):.3g} {unit}", "start"))
         y += 36
     for index, part in enumerate(parts):
         x, row = 110 + index % 4 * 84, y + 12 + index // 4 * 20
-        colour = palette[index % len(palette)]
+        colour = _PALETTE[index % len(_PALETTE)]
         body.append(f'<rect x="{x}" y="{row - 9:.1f}" width="10" height="10" fill="{colour}"/>')
         body.append(_text(x + 15, row, part, "start"))
     return _svg(460, y + 40, "".join(body), title)

@@ -15,28 +15,12 @@ from PIL import Image
 
 from firmware_host.clock import PHASES
 from firmware_host.slide import charts
+from firmware_host.slide.page import cards, page, section, table
 from firmware_host.slide.record import FieldRecord
 from firmware_host.slide.summary import Summary, summarise
 from firmware_host.whole_file import write_whole
 
 _STATUS_COLOURS = {"focused": "#2f9e6e", "swept": "#f0a202", "predicted": "#d1495b", "blank": "#c4cad0"}
-_STYLE = """
-:root{--ink:#1b2733;--faint:#66737f;--line:#e3e8ec;--card:#fff;--page:#f4f6f8}
-@media(prefers-color-scheme:dark){:root{--ink:#e8edf1;--faint:#9aa7b2;--line:#313c47;--card:#1c252d;--page:#12181e}}
-body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:28px 20px}
-h1{font-size:24px;margin:0 0 2px}h2{font-size:16px;margin:0 0 10px}p{color:var(--faint);margin:0 0 16px}
-section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px;margin:0 0 16px}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:16px}.two section{margin:0}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:16px 0}
-.cards div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px 14px}
-.cards b{display:block;font-size:22px;font-weight:600}.cards span{color:var(--faint);font-size:13px}
-img{max-width:100%;display:block;margin:0 auto;border-radius:4px}
-.half{max-width:520px;margin:0 auto}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--faint);font:11px system-ui,sans-serif}
-table{border-collapse:collapse;width:100%;font-size:14px}td,th{padding:5px 8px;border-bottom:1px solid var(--line)}
-th{text-align:left;color:var(--faint);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-"""
 
 
 @dataclass(frozen=True)
@@ -65,45 +49,37 @@ def write_report(path: Path, data: ReportData) -> None:
         _cards(summary),
         _slide(data.thumbnail),
         '<div class="two">',
-        _section("Focus surface", _surface(data.records)),
-        _section("Fields", _status_map(data.records)),
+        section("Focus surface", _surface(data.records)),
+        section("Fields", _status_map(data.records)),
         "</div><p></p>",
         _truth(data),
-        _section("Time per field, by phase", _times(data)),
+        section("Time per field, by phase", _times(data)),
         _comparison(data) if data.compared else "",
         _flagged(data.records),
-        _section("Settings", _table([("what", "value")], list(data.settings.items()), numbers=False)),
+        section("Settings", table([("what", "value")], list(data.settings.items()), numbers=False)),
     ]
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(data.title)}</title><style>{_STYLE}</style><main>{''.join(body)}</main></html>\n"
-    )
-    write_whole(path, page.encode())
-
-
-def _section(heading: str, body: str) -> str:
-    return f"<section><h2>{escape(heading)}</h2>{body}</section>"
+    write_whole(path, page(data.title, body).encode())
 
 
 def _cards(summary: Summary) -> str:
-    cards = [(str(summary.fields), f"fields, {summary.blank} blank, {summary.flagged} flagged")]
+    shown = [(str(summary.fields), f"fields, {summary.blank} blank, {summary.flagged} flagged")]
     if summary.mean_error_um is not None and summary.within_half_dof is not None:
-        cards.append((f"{summary.mean_error_um:.3f} um", "mean absolute focus error"))
-        cards.append((f"{summary.within_half_dof:.1%}", "of tiles within DoF/2"))
+        shown.append((f"{summary.mean_error_um:.3f} um", "mean absolute focus error"))
+        shown.append((f"{summary.within_half_dof:.1%}", "of tiles within DoF/2"))
     if summary.wrong_direction is not None:
-        cards.append((f"{summary.wrong_direction:.1%}", "first moves in the wrong direction"))
-    cards.append((f"{summary.captures_per_field:.2f}", "captures per field"))
-    cards.append((f"{summary.seconds_per_field:.3f} s", "per field, scanner's clock"))
-    return f'<div class="cards">{"".join(f"<div><b>{b}</b><span>{escape(s)}</span></div>" for b, s in cards)}</div>'
+        shown.append((f"{summary.wrong_direction:.1%}", "first moves in the wrong direction"))
+    shown.append((f"{summary.captures_per_field:.2f}", "captures per field"))
+    shown.append((f"{summary.seconds_per_field:.3f} s", "per field, scanner's clock"))
+    return cards(shown)
 
 
 def _slide(thumbnail: NDArray[np.uint8] | None) -> str:
     if thumbnail is None:
-        return _section("Slide", "<p>No tile was saved.</p>")
+        return section("Slide", "<p>No tile was saved.</p>")
     stream = io.BytesIO()
     Image.fromarray(thumbnail).save(stream, "JPEG", quality=88)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return _section("Slide", f'<img alt="the scanned slide" src="data:image/jpeg;base64,{data}">')
+    return section("Slide", f'<img alt="the scanned slide" src="data:image/jpeg;base64,{data}">')
 
 
 def _surface(records: Sequence[FieldRecord]) -> str:
@@ -142,8 +118,8 @@ def _truth(data: ReportData) -> str:
     )
     move_chart = charts.scatter(moves, "true move, um", "first predicted move, um", "first predictions against truth")
     return (
-        f'<div class="two">{_section("Focus error of the tiles", error_chart)}'
-        f"{_section('First prediction of each field', move_chart)}</div><p></p>"
+        f'<div class="two">{section("Focus error of the tiles", error_chart)}'
+        f"{section('First prediction of each field', move_chart)}</div><p></p>"
     )
 
 
@@ -178,8 +154,8 @@ def _comparison(data: ReportData) -> str:
             )
         )
     head = ("method", "fields", "mean |error|, um", "P95, um", "within DoF/2", "captures per field", "s per field")
-    return _section(
-        "Against the contrast sweep, on the same slide and the same fields", _table([head], rows, numbers=True)
+    return section(
+        "Against the contrast sweep, on the same slide and the same fields", table([head], rows, numbers=True)
     )
 
 
@@ -190,20 +166,7 @@ def _flagged(records: Sequence[FieldRecord]) -> str:
         if r.status == "predicted"
     ]
     if not rows:
-        return _section("Flagged fields", "<p>None: every field with detail was focused.</p>")
-    return _section(
-        "Flagged fields", _table([("row, col", "x, y um", "z um", "spread um", "captures")], rows, numbers=True)
-    )
-
-
-def _table(head: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], numbers: bool) -> str:
-    def cells(tag: str, values: Sequence[str]) -> str:
-        styled = (f'<{tag} class="n">' if numbers and index else f"<{tag}>" for index in range(len(values)))
-        return "".join(f"{begin}{escape(value)}</{tag}>" for begin, value in zip(styled, values, strict=True))
-
-    return (
-        "<table>"
-        + "".join(f"<tr>{cells('th', row)}</tr>" for row in head)
-        + "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-        + "</table>"
+        return section("Flagged fields", "<p>None: every field with detail was focused.</p>")
+    return section(
+        "Flagged fields", table([("row, col", "x, y um", "z um", "spread um", "captures")], rows, numbers=True)
     )

@@ -20,7 +20,7 @@ from training.evaluate import field_errors
 from training.fit import Pace, Progress, fit, run_state
 from training.network import FocusNetwork
 from training.settings import FitSettings
-from training.stacks import read_stacks, write_stack
+from training.stacks import read_stacks
 
 RULE = PatchRule(32, 1 / 3, 0.15, 2.0, 0.01)
 OPTICS = Objective(0.75)

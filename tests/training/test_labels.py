@@ -14,7 +14,7 @@ from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
 from training.cli import app
 from training.labels import COLUMNS, LabelRow, label_pairs, read_labels, write_labels
-from training.stacks import EXIF_MAKE, Plane, Stack
+from training.stacks import Plane, Stack
 
 OPTICS = Objective(0.75)
 

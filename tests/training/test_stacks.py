@@ -10,7 +10,8 @@ from PIL import Image
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
-from training.stacks import EXIF_MAKE, match_pairs, read_height_nm, read_stacks, write_stack
+from firmware_host.stack_folder import EXIF_MAKE, PlaneFormat, read_height_nm, write_stack
+from training.stacks import match_pairs, read_stacks
 
 OPTICS = Objective(0.7, 0.52)
 PLANE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -40,11 +41,19 @@ def test_a_tag_that_is_no_height_is_told(tmp_path: Path, make: str | None, reaso
         read_height_nm(save(tmp_path / "p.png", make))
 
 
-def test_a_stack_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    write_stack(tmp_path / "X/train/a", [PLANE] * 3, np.array([1.0, -0.5, 0.25]), OPTICS, 0.3)
+@pytest.mark.parametrize("plane_format", ["jpg", "png"])
+def test_a_stack_comes_back_as_it_was_written(tmp_path: Path, plane_format: PlaneFormat) -> None:
+    write_stack(tmp_path / "X/train/a", [PLANE] * 3, np.array([1.0, -0.5, 0.25]), OPTICS, 0.3, plane_format)
     (stack,), skipped = read_stacks(tmp_path, "train", Objective(0.4), 1.0)
     assert [plane.z_nm for plane in stack.planes] == [-500, 250, 1000]
+    assert {plane.path.suffix for plane in stack.planes} == {f".{plane_format}"}
     assert (stack.name, stack.optics, stack.pixel_um, skipped) == ("a", OPTICS, 0.3, [])
+
+
+def test_png_planes_lose_nothing(tmp_path: Path) -> None:
+    write_stack(tmp_path, [PLANE], np.array([0.0]), OPTICS, 0.3, "png")
+    with Image.open(tmp_path / "000.png") as image:
+        assert np.array_equal(np.asarray(image), PLANE)
 
 
 def test_unusable_files_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from firmware_host.patches import PatchRule
+from firmware_host.stack_folder import Split
 from training import recipe
 from training.data import PairSet
-from training.stacks import Split, read_stacks
+from training.stacks import read_stacks
 
 Stacks = Annotated[Path, typer.Option(help="Folder with X/train and X/test.")]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +12,6 @@ import typer
 from firmware_host.errors import UsageError
 from training import recipe
 from training.settings import PRESETS, Backbone, Inputs, Preset
-
-# Without these, malloc gives every large tensor back to the system and faults it in again: 1.6 times slower.
-_TUNABLES = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
 
 
 def fit(
@@ -44,7 +39,6 @@ def fit(
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard; needs tensorboard.")] = None,
 ) -> None:
     """Train on the stacks of X/train, report errors on those of X/test, keep the best."""
-    _with_tunables()
     chosen = {
         "backbone": backbone,
         "width": width,
@@ -93,10 +87,3 @@ def fit(
     if fabric.is_global_zero:
         run_state(out).unlink()
         print(f"{out}: trained in {time.monotonic() - began:.0f} s")
-
-
-def _with_tunables() -> None:
-    """Start this command again with the allocator's settings, which are read only at a process's start."""
-    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = _TUNABLES
-        os.execv(sys.executable, [sys.executable, "-m", "training", *sys.argv[1:]])

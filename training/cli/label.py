@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 import typer
 
 from firmware_host.errors import UsageError
+from firmware_host.stack_folder import SPLITS
 from training import recipe
 from training.labels import Format, label_pairs, write_labels
-from training.stacks import SPLITS, Stack, read_stacks
+from training.stacks import Stack, read_stacks
 
 
 def label(

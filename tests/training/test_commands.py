@@ -1,0 +1,80 @@
+"""`wsi-train` as its users run it: other processes, killed and resumed, wrong options."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from firmware_host.errors import UsageError
+from firmware_host.optics import Objective
+from training.checkpoint import load_checkpoint
+from training.cli import app
+from training.stacks import write_stack
+
+OPTICS = Objective(0.75)
+SMALL = ["--patch", "32", "--width", "0.25", "--batch", "6", "--accelerator", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stacks")
+    rng = np.random.default_rng(0)
+    z_um = np.round((np.arange(9) - 4) * OPTICS.depth_of_field_um, 3)
+    for split in ("train", "test"):
+        images = [rng.integers(0, 256, (80, 90, 3), dtype=np.uint8) for _ in range(9)]
+        write_stack(root / "X" / split / "p0", images, z_um, OPTICS, 0.25)
+    return root
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def test_two_processes_train_one_network(stacks: Path, tmp_path: Path) -> None:
+    result = run("fit", "--stacks", stacks, "--out", tmp_path / "c.pt", "--steps", 3, "--devices", 2, *SMALL)
+    assert result.returncode == 0, result.stderr
+    network, _ = load_checkpoint(tmp_path / "c.pt")
+    assert all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
+    assert result.stdout.count("step 3/3") == 1, "one process tells"
+    assert not (tmp_path / "c.run").exists()
+
+
+def test_a_run_that_was_stopped_is_not_written_over(stacks: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.run").write_bytes(b"a run")
+    result = invoke("fit", "--stacks", stacks, "--out", tmp_path / "c.pt", "--steps", 2, *SMALL)
+    assert isinstance(result.exception, UsageError)
+    assert "a run was stopped here; go on with --resume" in str(result.exception)
+    assert (tmp_path / "c.run").read_bytes() == b"a run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--devices", "none"], "--devices none: give a number above 0, or auto"),
+        (["--resume"], "c.run: cannot be used"),
+        (["--pretrained", "no.pth"], "pretrained no.pth: not weights of this backbone"),
+    ],
+)
+def test_a_wrong_option_is_one_line(stacks: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = invoke("fit", "--stacks", stacks, "--out", tmp_path / "c.pt", "--steps", 2, *SMALL, *arguments)
+    assert isinstance(result.exception, UsageError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "c.pt").exists()
+
+
+def test_an_evaluation_is_not_written_over(stacks: Path, tmp_path: Path) -> None:
+    result = invoke("evaluate", "--stacks", stacks, "--checkpoint", tmp_path / "c.pt", "--out", tmp_path)
+    assert isinstance(result.exception, UsageError)
+    assert "choose another folder" in str(result.exception)
