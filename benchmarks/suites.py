@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -76,4 +78,45 @@ def networks() -> list[Row]:
     return rows
 
 
-SUITES: dict[str, Callable[[], list[Row]]] = {"render": render, "inference": inference, "networks": networks}
+def loader() -> list[Row]:
+    """Whether training waits for its data: a batch of 64 pairs drawn, developed, and learnt from."""
+    import torch
+
+    from training import recipe
+    from training.augment import developed
+    from training.data import PairSet
+    from training.loss import focus_loss
+    from training.network import FocusNetwork
+    from training.settings import FitSettings
+    from training.stacks import read_stacks
+    from training.synthesize import synthesize
+
+    with tempfile.TemporaryDirectory() as scratch:
+        synthesize(Path(scratch), 4, 1, 1, 1, lambda done, total: None)  # noqa: ARG005
+        stacks, _ = read_stacks(Path(scratch), "train", recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
+        cache = Path(scratch) / "cache"
+        pairs = PairSet(stacks, recipe.RULE, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
+        numbers = itertools.count()
+        rows = [timed("loader", "draw 64 pairs, one core", lambda: pairs.batch(next(numbers), 64, 1), 20)]
+        batch = pairs.batch(0, 64, 1)
+    first, second, moves = (torch.from_numpy(part) for part in (batch.first, batch.second, batch.move_dof))
+    network = FocusNetwork.of(FitSettings()).train()
+    network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rng = np.random.default_rng(0)
+    light = developed(first, second, rng)
+
+    def learn() -> None:
+        move, weight = network.from_light(*light)
+        focus_loss(move, moves, weight, 1).backward()  # type: ignore[no-untyped-call]
+
+    rows.append(timed("loader", "develop 64 pairs, all cores", lambda: developed(first, second, rng), 20))
+    rows.append(timed("loader", "learn from 64 pairs, all cores", learn, 12))
+    return rows
+
+
+SUITES: dict[str, Callable[[], list[Row]]] = {
+    "render": render,
+    "inference": inference,
+    "networks": networks,
+    "loader": loader,
+}

@@ -19,7 +19,8 @@ from firmware_host.optics import Objective
 from firmware_host.stack_folder import Split, write_stack
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
-from firmware_host.twin.section import ProceduralSection, SectionStyle, Specimen, draw_style
+from firmware_host.twin.section import ProceduralSection, Specimen
+from firmware_host.twin.section_style import SectionStyle, draw_style
 from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
 from training.random_tissue import RandomTissue
