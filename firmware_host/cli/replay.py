@@ -10,7 +10,8 @@ import typer
 
 from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
 from firmware_host.errors import UsageError
-from firmware_host.focus.replay import ReplayOptics, replay_stack, write_replay_csv
+from firmware_host.focus.replay import ReplayModel, ReplayOptics, replay_stack, write_replay_csv
+from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.optics import Objective
 
 
@@ -30,7 +31,9 @@ def focus_replay(
     low, high = checked.manifest.na_range
     optics = Objective(na if na is not None else (low + high) / 2)
     pitch = pixel_um if pixel_um is not None else checked.manifest.sampling * optics.lateral_unit_um
-    rows = replay_stack(stack, delta_um, checked, ReplayOptics(optics, pitch), plane_spacing_um)
+    rule = checked.patch_rule
+    network = ReplayModel(OrtPatchModel(checked.int8_graph, rule.size_px), rule)
+    rows = replay_stack(stack, delta_um, network, ReplayOptics(optics, pitch), plane_spacing_um)
     try:
         checked.check_optics(optics, pitch, delta_um / optics.depth_of_field_um)
     except UsageError as outside:

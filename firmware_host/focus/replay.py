@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from firmware_host.bundle import Bundle
 from firmware_host.errors import UsageError
 from firmware_host.focus.estimator import Estimate, TwoShotEstimator
-from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.port import PatchModel
 from firmware_host.optics import Objective
+from firmware_host.patches import PatchRule
 from firmware_host.profile import FocusTable
 from firmware_host.stack_folder import SUFFIXES, read_height_nm
 from firmware_host.whole_file import write_whole
@@ -42,8 +43,16 @@ class ReplayRow:
     estimate: Estimate
 
 
+@dataclass(frozen=True)
+class ReplayModel:
+    """A network, whoever runs it, and how it wants its patches."""
+
+    model: PatchModel
+    rule: PatchRule
+
+
 def replay_stack(
-    folder: Path, delta_um: float, bundle: Bundle, optics: ReplayOptics, plane_spacing_um: float | None
+    folder: Path, delta_um: float, network: ReplayModel, optics: ReplayOptics, plane_spacing_um: float | None
 ) -> list[ReplayRow]:
     """Every pair of planes `delta_um` apart (within a tenth), lowest first.
 
@@ -61,10 +70,23 @@ def replay_stack(
         raise UsageError(
             f"stack {folder}: no two of its {len(planes)} planes are {delta_um:g} um apart; change --delta"
         )
-    rule = bundle.patch_rule
-    first = _image(pairs[0][0][1])
+    load = functools.lru_cache(maxsize=8)(_image)
+    estimator = _estimator(network, optics, load(pairs[0][0][1]).shape)
+    return [ReplayRow(low[0], high[0], _judge(estimator, low[1], high[1], load)) for low, high in pairs]
+
+
+def replay_pair(first: Path, second: Path, network: ReplayModel, optics: ReplayOptics) -> Estimate:
+    """One pair of images, the second `delta` higher.
+
+    :raises UsageError: an image cannot be read, or they differ in size.
+    """
+    return _judge(_estimator(network, optics, _image(first).shape), first, second, _image)
+
+
+def _estimator(network: ReplayModel, optics: ReplayOptics, shape: tuple[int, ...]) -> TwoShotEstimator:
+    rule = network.rule
     side = rule.source_px(optics.objective, optics.pixel_um)
-    room = (first.shape[0] // side) * (first.shape[1] // side)
+    room = (shape[0] // side) * (shape[1] // side)
     focus = FocusTable(
         delta_dof=rule.delta_dof,
         accept_dof=0.25,
@@ -75,16 +97,16 @@ def replay_stack(
         sweep_half_range_dof=8,
         sweep_step_dof=1,
     )
-    model = OrtPatchModel(bundle.int8_graph, rule.size_px)
-    estimator = TwoShotEstimator(model, rule, optics.objective, optics.pixel_um, first.shape[:2], focus)
-    load = functools.lru_cache(maxsize=8)(_image)
-    rows = []
-    for low, high in pairs:
-        before, after = load(low[1]), load(high[1])
-        if before.shape != after.shape:
-            raise UsageError(f"stack {folder}: {low[1].name} and {high[1].name} differ in size; planes must be alike")
-        rows.append(ReplayRow(low[0], high[0], estimator.estimate(before, after)))
-    return rows
+    return TwoShotEstimator(network.model, rule, optics.objective, optics.pixel_um, (shape[0], shape[1]), focus)
+
+
+def _judge(
+    estimator: TwoShotEstimator, first: Path, second: Path, load: Callable[[Path], NDArray[np.uint8]]
+) -> Estimate:
+    before, after = load(first), load(second)
+    if before.shape != after.shape:
+        raise UsageError(f"planes {first} and {second.name} differ in size; planes must be alike")
+    return estimator.estimate(before, after)
 
 
 def write_replay_csv(path: Path, rows: list[ReplayRow]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
-from training.checkpoint import load_checkpoint
+from firmware_host.stack_folder import EXIF_MAKE, write_stack
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.cli import app
-from training.stacks import write_stack
+from training.network import FocusNetwork
+from training.settings import FitSettings
 
 OPTICS = Objective(0.75)
 SMALL = ["--patch", "32", "--width", "0.25", "--batch", "6", "--accelerator", "cpu"]
@@ -78,3 +82,61 @@ def test_an_evaluation_is_not_written_over(stacks: Path, tmp_path: Path) -> None
     result = invoke("evaluate", "--stacks", stacks, "--checkpoint", tmp_path / "c.pt", "--out", tmp_path)
     assert isinstance(result.exception, UsageError)
     assert "choose another folder" in str(result.exception)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "c.pt"
+    settings = FitSettings(width=0.25)
+    save_checkpoint(path, FocusNetwork.of(settings).state_dict(), settings)
+    return path
+
+
+def textured(path: Path, size: int = 300) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[EXIF_MAKE] = path.stem
+    Image.fromarray(noise).save(path, exif=exif)
+    return path
+
+
+def test_two_images_give_one_answer(checkpoint: Path, tmp_path: Path) -> None:
+    images = textured(tmp_path / "0.png"), textured(tmp_path / "1.png")
+    result = invoke("predict", "--checkpoint", checkpoint, "--pair", *images)
+    assert result.exit_code == 0
+    answer = json.loads(result.output)
+    assert set(answer) == {"predicted_move_um", "spread_um", "patches", "status"}
+    assert answer["patches"] == 4
+
+
+def test_a_stack_gives_the_table_of_focus_replay(checkpoint: Path, tmp_path: Path) -> None:
+    for z_um in (-2, 0, 2, 3):
+        textured(tmp_path / f"s/{z_um}.png")
+    result = invoke(
+        "predict", "--checkpoint", checkpoint, "--stack", tmp_path / "s", "--delta", 2, "--csv", tmp_path / "t.csv"
+    )
+    assert result.exit_code == 0
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert lines[0] == "z1,z2,predicted_move_um,spread_um,patches,status"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["-2.000", "0.000"], ["0.000", "2.000"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --stack or --pair"),
+        (["--stack", "s"], "give --delta and --csv too"),
+        (["--pair", "0.png", "none.png"], "none.png"),
+        (["--pair", "0.png", "small.png"], "differ in size"),
+    ],
+)
+def test_a_wrong_prediction_is_one_line(
+    checkpoint: Path, tmp_path: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    textured(tmp_path / "0.png")
+    textured(tmp_path / "small.png", 280)
+    result = invoke("predict", "--checkpoint", checkpoint, *arguments)
+    assert isinstance(result.exception, UsageError), result.output
+    assert message in str(result.exception)

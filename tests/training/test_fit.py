@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
+from firmware_host.stack_folder import write_stack
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data import PairSet
 from training.evaluate import field_errors

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
+from firmware_host.stack_folder import EXIF_MAKE
 from training.cli import app
 from training.labels import COLUMNS, LabelRow, label_pairs, read_labels, write_labels
 from training.stacks import Plane, Stack
