@@ -46,6 +46,18 @@ def test_light_is_kept() -> None:
     np.testing.assert_allclose(means, means[0], rtol=2e-3)
 
 
+@pytest.mark.parametrize("defocus_um", [0.0, 2.5])
+def test_a_view_a_little_beside_is_the_picture_moved(defocus_um: float) -> None:
+    """Four pixels right and eight down: what was there before has moved left and up, and nothing else changed."""
+    column = make_column(Dots())
+    here = column.transmittance(0.0, 0.0, 100 + defocus_um)[1]
+    beside = column.transmittance(0.0, 0.0, 100 + defocus_um, sideways_px=(4.0, 8.0))[1]
+    elsewhere = column.transmittance(4 * 0.25, 8 * 0.25, 100 + defocus_um)[1]
+    np.testing.assert_allclose(beside[:-8, :-4], here[8:, 4:], atol=1e-4)
+    inner = (slice(30, -30), slice(30, -30))  # the margins of two places are cut from different matter
+    np.testing.assert_allclose(beside[inner], elsewhere[inner], atol=2e-3)
+
+
 @pytest.mark.parametrize(("colour", "shift_um"), [(0, -0.4), (1, 0.0), (2, 0.4)], ids=["red", "green", "blue"])
 def test_each_colour_is_sharpest_at_its_own_height(colour: int, shift_um: float) -> None:
     assert peak_um(make_column(Dots()), colour) == pytest.approx(100 + shift_um, abs=0.1)

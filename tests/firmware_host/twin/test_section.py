@@ -27,6 +27,16 @@ def test_a_place_looks_the_same_from_any_window_in_any_order() -> None:
     np.testing.assert_array_equal(small.offset_um, large.offset_um[150:300, 200:400])
 
 
+def test_a_window_larger_than_what_is_kept_of_the_section_is_whole() -> None:
+    """More blocks than the section remembers: those that it forgot are made again, the same."""
+    section = make_section()
+    first = section.matter(2200, 2200, 300, 300)
+    wide = section.matter(0, 0, 4600, 4600)
+    np.testing.assert_array_equal(wide.stain[:, 2200:2500, 2200:2500], first.stain)
+    again = section.matter(2200, 2200, 300, 300)
+    np.testing.assert_array_equal(again.stain, first.stain)
+
+
 def test_another_seed_is_another_section() -> None:
     assert not np.array_equal(
         make_section(3).matter(2300, 2300, 99, 99).stain, make_section(4).matter(2300, 2300, 99, 99).stain
