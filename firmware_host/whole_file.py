@@ -1,8 +1,9 @@
-"""Files that are whole or not there: written beside their place, synced, then renamed."""
+"""Files and folders that are whole or not there: written beside their place, synced, then renamed."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path, part: Path) -> Iterator[Path]:
+    """Give the new folder `part` to put files into; when the body succeeds it becomes `path`, else it is removed.
+
+    :param part: a name on the same disk that nobody takes for a finished folder, should the power fail.
+    :raises OSError: `part` is there already, `path` holds something, or they cannot be written.
+    """
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for file in part.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        _sync_folder(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

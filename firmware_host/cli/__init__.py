@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from firmware_host.cli.collect import collect
 from firmware_host.cli.errors import run_app
 from firmware_host.cli.profiles import profiles
 from firmware_host.cli.replay import focus_replay
@@ -11,6 +12,7 @@ from firmware_host.cli.scan import scan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Scan slides with a motorised microscope.")
 app.command()(scan)
+app.command()(collect)
 app.command("focus-replay")(focus_replay)
 app.command()(profiles)
 

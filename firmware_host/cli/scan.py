@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
 from firmware_host.cancel import CancelToken
+from firmware_host.cli.running import Bars, stop_on_signals
 from firmware_host.profile import load_profile
 from firmware_host.scan.plan import parse_region
 from firmware_host.scan.session import Method, ScanRequest, ScanResult, run_scan
@@ -48,23 +44,13 @@ def scan(
         compare_sweep=compare_sweep,
     )
     cancel = CancelToken()
-    _stop_on_signals(cancel)
+    stop_on_signals(cancel)
     began = time.monotonic()
-    with _Bars() as bars:
+    with Bars() as bars:
         result = run_scan(request, cancel, bars.tell)
     _print_result(result, out, time.monotonic() - began, as_json)
     if result.stopped is not None:
         raise result.stopped
-
-
-def _stop_on_signals(cancel: CancelToken) -> None:
-    """Ctrl-C and SIGTERM ask once; the scan stops at the next step, and keeps what it has."""
-
-    def ask(number: int, _: FrameType | None) -> None:
-        cancel.request("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
-
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
 
 
 def _print_result(result: ScanResult, out: Path, seconds: float, as_json: bool) -> None:
@@ -74,37 +60,3 @@ def _print_result(result: ScanResult, out: Path, seconds: float, as_json: bool) 
         return
     print(f"slide   {result.slide}\nreport  {result.report}\ntable   {out / 'tiles.csv'}")
     print(f"{result.summary.line()} (took {seconds:.0f} s)")
-
-
-class _Bars:
-    """A progress bar per stage of the scan, on standard error; plain lines where that is no terminal."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
-        self._plain = not console.is_terminal
-        self._progress = Progress(
-            *columns, TextColumn("{task.fields[left]}"), TimeElapsedColumn(), console=console, disable=self._plain
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._quarters: dict[str, int] = {}
-
-    def __enter__(self) -> _Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def tell(self, stage: str, share: float, seconds_left: float | None) -> None:
-        """One step further in a stage."""
-        left = "" if seconds_left is None else f"{seconds_left:.0f} s left on the scanner"
-        if self._plain:
-            quarter = int(share * 4)
-            if quarter > self._quarters.get(stage, -1):
-                self._quarters[stage] = quarter
-                print(f"{stage} {share:.0%} {left}".rstrip(), file=sys.stderr, flush=True)
-            return
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=1.0, left="")
-        self._progress.update(self._tasks[stage], completed=share, left=left)

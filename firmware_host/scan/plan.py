@@ -91,6 +91,37 @@ def sites_near(
     return [[site for site in row if near(site)] for row in rows]
 
 
+def sites_apart(region: Region, sites: Sequence[Site], field_um: tuple[float, float]) -> list[Site]:
+    """Fields that touch and do not overlap, wherever the middle of one of `sites` lies; in scanning order.
+
+    :param sites: the fields of `region` that hold tissue, which may overlap.
+    """
+    held = np.array([(site.x_um, site.y_um) for site in sites]).reshape(-1, 2)
+    half = np.array(field_um) / 2 + 1e-6
+
+    def holds(site: Site) -> bool:
+        return bool(np.any(np.all(np.abs(held - (site.x_um, site.y_um)) <= half, axis=1)))
+
+    return [site for site in serpentine(grid_sites(region, field_um, field_um)) if holds(site)]
+
+
+def spread_order(sites: Sequence[Site]) -> list[Site]:
+    """The sites in such an order that the first few, however many, lie spread over all of them.
+
+    The middle one comes first, then always the one that is farthest from those before it.
+    """
+    if not sites:
+        return []
+    places = np.array([(site.x_um, site.y_um) for site in sites])
+    order = [int(np.argmin(np.hypot(*(places - places.mean(axis=0)).T)))]
+    distance = np.full(len(sites), np.inf)
+    while len(order) < len(sites):
+        distance = np.minimum(distance, np.hypot(*(places - places[order[-1]]).T))
+        distance[order[-1]] = -1.0
+        order.append(int(np.argmax(distance)))
+    return [sites[index] for index in order]
+
+
 def _spread(low: float, high: float, pitch: float, size: float) -> tuple[int, float]:
     """How many fields of `size` at `pitch` cover low to high, and where the middle of the first lies."""
     count = max(1, math.ceil((high - low - size) / pitch - 1e-9) + 1)

@@ -24,7 +24,7 @@ from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.plan import Region, Site
 from firmware_host.scan.scan import Scan
-from firmware_host.scan.survey import Survey, survey
+from firmware_host.scan.survey import Survey, region_to_survey, survey
 from firmware_host.slide.mosaic import Mosaic, PlacedTile
 from firmware_host.slide.pyramid import write_slide
 from firmware_host.slide.record import FieldRecord, write_tiles_csv
@@ -72,7 +72,7 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
 
     :raises UsageError: bad input; nothing has been written over. :raises HardwareError: it could not even begin.
     """
-    region = _reachable(request)
+    region = region_to_survey(request.profile, request.region)
     if request.compare_sweep and request.profile.hardware.gpio != "emulated":
         raise UsageError("--compare-sweep needs the same slide twice, which only an emulated scanner has; leave it out")
     request.bundle.check_optics(
@@ -99,25 +99,6 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
     folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
     compared = _compare(request, scan.records, tell) if request.compare_sweep and stopped is None else []
     return _assemble(request, folder, found, scan.records, compared, stopped, tell)
-
-
-def _reachable(request: ScanRequest) -> Region:
-    """The region to look at: the one asked for, or all that the soft limits allow.
-
-    :raises UsageError: the region asked for is not within the soft limits.
-    """
-    x, y = request.profile.axes.x, request.profile.axes.y
-    if request.region is None:
-        return Region(x.soft_min_um, y.soft_min_um, x.soft_max_um, y.soft_max_um)
-    wanted = request.region
-    for name, axis, low, high in (("x", x, wanted.x0_um, wanted.x1_um), ("y", y, wanted.y0_um, wanted.y1_um)):
-        if low < axis.soft_min_um or high > axis.soft_max_um:
-            raise UsageError(
-                f"region: {name} from {low / 1e3:g} to {high / 1e3:g} mm is outside the profile's soft limits, "
-                f"{axis.soft_min_um / 1e3:g} to {axis.soft_max_um / 1e3:g} mm; choose another region or widen "
-                f"axes.{name}.soft_min_um and soft_max_um"
-            )
-    return wanted
 
 
 def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> tuple[Survey, FocusMethod]:

@@ -12,6 +12,7 @@ from firmware_host.errors import UsageError
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import ContrastSweep, search_wide
 from firmware_host.hardware import Scanner
+from firmware_host.profile import Profile
 from firmware_host.scan.light import FlatField, absorbances, empty_level, view_means
 from firmware_host.scan.plan import Region, Site, grid_sites, serpentine, sites_near
 
@@ -33,6 +34,24 @@ class Survey:
     start_z_um: float
     flat_field: FlatField
     empty_views: int
+
+
+def region_to_survey(profile: Profile, wanted: Region | None) -> Region:
+    """The region asked for, or all that the soft limits allow.
+
+    :raises UsageError: the region asked for is not within the soft limits.
+    """
+    x, y = profile.axes.x, profile.axes.y
+    if wanted is None:
+        return Region(x.soft_min_um, y.soft_min_um, x.soft_max_um, y.soft_max_um)
+    for name, axis, low, high in (("x", x, wanted.x0_um, wanted.x1_um), ("y", y, wanted.y0_um, wanted.y1_um)):
+        if low < axis.soft_min_um or high > axis.soft_max_um:
+            raise UsageError(
+                f"region: {name} from {low / 1e3:g} to {high / 1e3:g} mm is outside the profile's soft limits, "
+                f"{axis.soft_min_um / 1e3:g} to {axis.soft_max_um / 1e3:g} mm; choose another region or widen "
+                f"axes.{name}.soft_min_um and soft_max_um"
+            )
+    return wanted
 
 
 def survey(
