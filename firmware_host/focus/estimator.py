@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,7 @@ class Estimate:
 class TwoShotEstimator:
     """Judges a field by its most textured patches.
 
+    :param offset_um: added to every move: what this scanner and slide differ by from those of the training.
     :raises UsageError: the camera's frames hold fewer patches than a field needs.
     """
 
@@ -44,7 +46,9 @@ class TwoShotEstimator:
         pixel_um: float,
         shape: tuple[int, int],
         focus: FocusTable,
+        offset_um: float = 0.0,
     ) -> None:
+        self._offset_um = offset_um
         self._model = model
         self._rule = rule
         self._focus = focus
@@ -57,6 +61,12 @@ class TwoShotEstimator:
                 f"focus.min_patches is {focus.min_patches}; lower it, or use larger frames"
             )
 
+    def with_offset(self, offset_um: float) -> TwoShotEstimator:
+        """The same estimator with another offset."""
+        other = copy.copy(self)
+        other._offset_um = offset_um
+        return other
+
     def estimate(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Estimate:
         """The move for a field from its two (H, W, 3) uint8 frames, the second `delta` higher."""
         patches = cut_patches(first, second, self._rule, self._side, self._focus.patches)
@@ -65,4 +75,5 @@ class TwoShotEstimator:
         if result is None:
             return Estimate(0.0, 0.0, 0, "blank")
         status: Literal["ok", "uncertain"] = "ok" if result.spread <= self._focus.max_spread_dof else "uncertain"
-        return Estimate(result.value * self._dof_um, result.spread * self._dof_um, result.patches, status)
+        move_um = result.value * self._dof_um + self._offset_um
+        return Estimate(move_um, result.spread * self._dof_um, result.patches, status)

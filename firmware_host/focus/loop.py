@@ -22,6 +22,16 @@ TRUSTED_DOF = 3.5
 """A longer predicted move is right in its direction but less in its length: a second pair confirms it."""
 
 
+def two_shots(
+    stage: FocusStage, eye: Eye, clock: Clock, estimator: TwoShotEstimator, around_um: float, delta_um: float
+) -> tuple[Frame, Estimate]:
+    """Two frames, `delta_um` below and at `around_um`, and what they say; the stage stays at the second."""
+    first = eye.look(stage.move_to(z_um=around_um - delta_um))
+    second = eye.look(stage.move_to(z_um=around_um))
+    with clock.work("infer"):
+        return second, estimator.estimate(first.image, second.image)
+
+
 class TwoShotFocus:
     """The default way to focus a field.
 
@@ -101,10 +111,7 @@ class TwoShotFocus:
 
     def _pair(self, around_um: float) -> tuple[Frame, Estimate]:
         """Two frames, `delta` below and at `around_um`, and what they say."""
-        first = self._eye.look(self._stage.move_to(z_um=around_um - self._delta_um))
-        second = self._eye.look(self._stage.move_to(z_um=around_um))
-        with self._clock.work("infer"):
-            return second, self._estimator.estimate(first.image, second.image)
+        return two_shots(self._stage, self._eye, self._clock, self._estimator, around_um, self._delta_um)
 
     def _fall_back(self, pivot_um: float, result: _Result) -> FocusResult:
         """The sweep; and when it finds nothing either, the pivot, flagged."""

@@ -15,6 +15,7 @@ from firmware_host.errors import Cancelled, ScannerError, UsageError
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.loop import TwoShotFocus
+from firmware_host.focus.offset import FocusOffset
 from firmware_host.focus.result import FocusMethod
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner, open_scanner
@@ -22,6 +23,7 @@ from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.profile import Profile
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.light import FlatField
+from firmware_host.scan.offset import offset_of_slide
 from firmware_host.scan.plan import Region, Site
 from firmware_host.scan.scan import Scan
 from firmware_host.scan.survey import Survey, region_to_survey, survey
@@ -83,8 +85,10 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
     folder.log("begin", profile=request.profile.model_dump(), bundle=request.bundle.sha256, seed=request.seed)
     stopped: ScannerError | None = None
     try:
-        found, method = _prepare(scanner, request, region, tell)
-        scan = Scan(scanner, method, found.flat_field, folder)
+        prepared = _prepare(scanner, request, region, tell)
+        found = prepared.found
+        folder.log("prepared", fields=len(found.sites), offset=prepared.offset and prepared.offset.line())
+        scan = Scan(scanner, prepared.method, found.flat_field, folder)
         try:
             scan.run(found.sites, found.start_z_um, lambda p: tell("scanning", p.done / p.total, p.seconds_left))
         except ScannerError as error:
@@ -98,30 +102,47 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
         scanner.close()
     folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
     compared = _compare(request, scan.records, tell) if request.compare_sweep and stopped is None else []
-    return _assemble(request, folder, found, scan.records, compared, stopped, tell)
+    return _assemble(request, folder, prepared, scan.records, compared, stopped, tell)
 
 
-def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> tuple[Survey, FocusMethod]:
-    """Home, light, survey; and the way of focusing that was asked for."""
+@dataclass(frozen=True)
+class _Prepared:
+    """What a scan starts with. `offset` is None for a method that predicts nothing."""
+
+    found: Survey
+    method: FocusMethod
+    offset: FocusOffset | None
+
+
+def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> _Prepared:
+    """Home, light, survey; and the way of focusing that was asked for, set up for this slide."""
     tell("homing", 0.0, None)
     scanner.stage.home()
     scanner.lamp.on()
-    eye, sweep, method = _focusing(scanner, request.bundle, request.method)
-    return survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None)), method
+    eye, sweep = _sweep_of(scanner)
+    estimator = _estimator(scanner.profile, request.bundle) if request.method == "two-shot" else None
+    found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
+    if estimator is None:
+        return _Prepared(found, sweep, None)
+    tell("comparing with the contrast sweep", 0.0, None)
+    offset = offset_of_slide(scanner, eye, sweep, estimator, found)
+    profile = scanner.profile
+    shifted = estimator.with_offset(offset.um)
+    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, shifted, sweep, profile.optics, profile.focus)
+    return _Prepared(found, loop, offset)
 
 
-def _focusing(scanner: Scanner, bundle: Bundle, method: Method) -> tuple[Eye, ContrastSweep, FocusMethod]:
+def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
     profile = scanner.profile
     eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
-    sweep = ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
-    if method == "sweep":
-        return eye, sweep, sweep
+    return eye, ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
+
+
+def _estimator(profile: Profile, bundle: Bundle) -> TwoShotEstimator:
     rule = bundle.patch_rule
     model = OrtPatchModel(bundle.int8_graph, rule.size_px)
     shape = (profile.camera.height_px, profile.camera.width_px)
-    estimator = TwoShotEstimator(model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
-    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, estimator, sweep, profile.optics, profile.focus)
-    return eye, sweep, loop
+    return TwoShotEstimator(model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
 
 
 def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -> list[FieldRecord]:
@@ -134,7 +155,7 @@ def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -
     try:
         scanner.stage.home()
         scanner.lamp.on()
-        _, sweep, _ = _focusing(scanner, request.bundle, "sweep")
+        _, sweep = _sweep_of(scanner)
         shape = (request.profile.camera.height_px, request.profile.camera.width_px)
         scan = Scan(scanner, sweep, FlatField.neutral(shape), None)
         sites = [Site(record.row, record.col, record.x_um, record.y_um) for record in chosen]
@@ -147,7 +168,7 @@ def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -
 def _assemble(
     request: ScanRequest,
     folder: ScanFolder,
-    found: Survey,
+    prepared: _Prepared,
     records: list[FieldRecord],
     compared: list[FieldRecord],
     stopped: ScannerError | None,
@@ -185,14 +206,16 @@ def _assemble(
             compared_method="contrast sweep",
             depth_of_field_um=dof_um,
             thumbnail=thumbnail,
-            settings=_settings(request, found, mosaic, stopped),
+            settings=_settings(request, prepared, mosaic, stopped),
         ),
     )
     return ScanResult(slide, report, summarise(records, dof_um), stopped)
 
 
-def _settings(request: ScanRequest, found: Survey, mosaic: Mosaic, stopped: ScannerError | None) -> dict[str, str]:
-    profile, manifest = request.profile, request.bundle.manifest
+def _settings(
+    request: ScanRequest, prepared: _Prepared, mosaic: Mosaic, stopped: ScannerError | None
+) -> dict[str, str]:
+    profile, manifest, found = request.profile, request.bundle.manifest, prepared.found
     views = f"from {found.empty_views} views of empty glass" if found.empty_views else "none: no empty glass was seen"
     settings = {
         "profile": f"{profile.name}: {profile.description}",
@@ -200,6 +223,7 @@ def _settings(request: ScanRequest, found: Survey, mosaic: Mosaic, stopped: Scan
         f"depth of field {profile.optics.depth_of_field_um:.2f} um",
         "bundle": f"{manifest.name}, sha256 {request.bundle.sha256[:16]}",
         "method": request.method,
+        "focus offset": "none" if prepared.offset is None else prepared.offset.line(),
         "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
         "flat field": views,
         "software": f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}",

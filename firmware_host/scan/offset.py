@@ -1,0 +1,46 @@
+"""The slide's focus offset, measured on the scanner: a contrast sweep and a pair of frames at a few fields."""
+
+from __future__ import annotations
+
+from firmware_host.focus.estimator import TwoShotEstimator
+from firmware_host.focus.eye import Eye
+from firmware_host.focus.loop import two_shots
+from firmware_host.focus.offset import FocusOffset, measure_offset
+from firmware_host.focus.sweep import ContrastSweep
+from firmware_host.hardware import Scanner
+from firmware_host.scan.plan import spread_order
+from firmware_host.scan.survey import Survey
+
+
+def offset_of_slide(
+    scanner: Scanner, eye: Eye, sweep: ContrastSweep, estimator: TwoShotEstimator, found: Survey
+) -> FocusOffset:
+    """Visit fields spread over the tissue. Some 25 frames a field, before the scan; tiles are not taken.
+
+    :param estimator: without an offset.
+    """
+    stage, profile = scanner.stage, scanner.profile
+    dof_um = profile.optics.depth_of_field_um
+    delta_um = profile.focus.delta_dof * dof_um
+    pivot_um = found.start_z_um
+
+    def compare(x_um: float, y_um: float) -> float | None:
+        nonlocal pivot_um
+        stage.move_to(x_um=x_um, y_um=y_um)
+        swept_um = sweep.search(pivot_um).z_um
+        if swept_um is None:
+            return None
+        pivot_um = swept_um
+        # Where the loop would end: predict from the sharpest plane, and once more from where that leads.
+        predicted_um = swept_um
+        for _ in range(2):
+            if not (stage.z_allowed(predicted_um) and stage.z_allowed(predicted_um - delta_um)):
+                return None
+            _, estimate = two_shots(stage, eye, scanner.clock, estimator, predicted_um, delta_um)
+            if estimate.status != "ok":
+                return None
+            predicted_um = stage.z_um + estimate.move_um
+        return swept_um - predicted_um
+
+    places = [(site.x_um, site.y_um) for site in spread_order(found.sites)]
+    return measure_offset(places, compare, dof_um)
