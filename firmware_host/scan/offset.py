@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from firmware_host.clock import Clock
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.loop import two_shots
 from firmware_host.focus.offset import FocusOffset, measure_offset
+from firmware_host.focus.result import FocusStage
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner
 from firmware_host.scan.plan import spread_order
@@ -21,7 +23,6 @@ def offset_of_slide(
     """
     stage, profile = scanner.stage, scanner.profile
     dof_um = profile.optics.depth_of_field_um
-    delta_um = profile.focus.delta_dof * dof_um
     pivot_um = found.start_z_um
 
     def compare(x_um: float, y_um: float) -> float | None:
@@ -31,16 +32,26 @@ def offset_of_slide(
         if swept_um is None:
             return None
         pivot_um = swept_um
-        # Where the loop would end: predict from the sharpest plane, and once more from where that leads.
-        predicted_um = swept_um
-        for _ in range(2):
-            if not (stage.z_allowed(predicted_um) and stage.z_allowed(predicted_um - delta_um)):
-                return None
-            _, estimate = two_shots(stage, eye, scanner.clock, estimator, predicted_um, delta_um)
-            if estimate.status != "ok":
-                return None
-            predicted_um = stage.z_um + estimate.move_um
-        return swept_um - predicted_um
+        delta_um = profile.focus.delta_dof * dof_um
+        predicted_um = predicted_focus(stage, eye, scanner.clock, estimator, swept_um, delta_um)
+        return None if predicted_um is None else swept_um - predicted_um
 
     places = [(site.x_um, site.y_um) for site in spread_order(found.sites)]
     return measure_offset(places, compare, dof_um)
+
+
+def predicted_focus(
+    stage: FocusStage, eye: Eye, clock: Clock, estimator: TwoShotEstimator, near_um: float, delta_um: float
+) -> float | None:
+    """Where the focus loop would end when it starts at `near_um`: predict from there, and once more from the answer.
+
+    None where the patches disagree, or the way leads beyond the soft limits.
+    """
+    for _ in range(2):
+        if not (stage.z_allowed(near_um) and stage.z_allowed(near_um - delta_um)):
+            return None
+        _, estimate = two_shots(stage, eye, clock, estimator, near_um, delta_um)
+        if estimate.status != "ok":
+            return None
+        near_um = stage.z_um + estimate.move_um
+    return near_um

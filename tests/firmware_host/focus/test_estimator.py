@@ -57,6 +57,20 @@ def test_the_networks_answer_becomes_um_of_this_objective(optics: Objective, mov
     assert (answer.spread_um, answer.patches) == (0.0, 12)
 
 
+@pytest.mark.parametrize("offset_um", [-0.3, 0.0, 0.25])
+def test_the_offset_is_added_to_every_move(offset_um: float) -> None:
+    plain = estimator(Painted())
+    frame = painted([0.5] * 12, [0.2] * 12)
+    shifted = plain.with_offset(offset_um).estimate(DARK, frame)
+    assert shifted.move_um == pytest.approx(plain.estimate(DARK, frame).move_um + offset_um)
+    assert shifted.spread_um == plain.estimate(DARK, frame).spread_um
+
+
+def test_a_blank_field_stays_blank_whatever_the_offset() -> None:
+    blank = estimator(Painted()).with_offset(0.4).estimate(DARK, painted([0.5] * 12, [0.0] * 12))
+    assert (blank.status, blank.move_um) == ("blank", 0.0)
+
+
 def test_the_first_frame_is_the_first_argument() -> None:
     """Swapped frames would turn every move around."""
     model = Painted()

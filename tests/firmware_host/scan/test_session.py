@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,8 +87,15 @@ def test_the_journal_names_only_tiles_that_are_there_whole(scanned: tuple[Path, 
         checksum, entry = line.split(" ", 1)
         assert int(checksum, 16) == zlib.crc32(entry.encode())
         events.append(json.loads(entry))
-    assert [event["event"] for event in events] == ["begin", *["field"] * (len(events) - 2), "end"]
-    assert all((out / event["tile"]).exists() for event in events[1:-1])
+    assert [event["event"] for event in events] == ["begin", "prepared", *["field"] * (len(events) - 3), "end"]
+    assert all((out / event["tile"]).exists() for event in events[2:-1])
+
+
+def test_the_offset_of_the_slide_is_measured_and_told(scanned: tuple[Path, dict[str, object]]) -> None:
+    journal = (scanned[0] / "journal").read_text().splitlines()
+    offset = json.loads(journal[1].split(" ", 1)[1])["offset"]
+    assert re.fullmatch(r"[+-]\d\.\d{3} um, from [3-6] fields", offset)
+    assert offset in (scanned[0] / "report.html").read_text()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
