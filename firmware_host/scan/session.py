@@ -46,6 +46,7 @@ class ScanRequest:
     """What the user asked for.
 
     :param region: None scans all the tissue that the coarse pass finds.
+    :param focus_offset: measure the slide's focus offset first (`firmware_host.focus.offset`).
     :param compare_sweep: on the twin: focus some of the same fields by contrast sweep too, for the report.
     """
 
@@ -56,6 +57,7 @@ class ScanRequest:
     slide: Path | None
     region: Region | None
     method: Method
+    focus_offset: bool
     compare_sweep: bool
 
 
@@ -107,7 +109,7 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a scan starts with. `offset` is None for a method that predicts nothing."""
+    """What a scan starts with. `offset` is None where none was measured."""
 
     found: Survey
     method: FocusMethod
@@ -124,10 +126,12 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
     if estimator is None:
         return _Prepared(found, sweep, None)
-    tell("comparing with the contrast sweep", 0.0, None)
-    offset = offset_of_slide(scanner, eye, sweep, estimator, found)
+    offset = None
+    if request.focus_offset:
+        tell("measuring the focus offset", 0.0, None)
+        offset = offset_of_slide(scanner, eye, sweep, estimator, found)
     profile = scanner.profile
-    shifted = estimator.with_offset(offset.um)
+    shifted = estimator.with_offset(0.0 if offset is None else offset.um)
     loop = TwoShotFocus(scanner.stage, eye, scanner.clock, shifted, sweep, profile.optics, profile.focus)
     return _Prepared(found, loop, offset)
 
