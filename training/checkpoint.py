@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from firmware_host.errors import UsageError
+from firmware_host.whole_file import whole_file
 from training.network import FocusNetwork
 from training.settings import FitSettings
 
@@ -62,9 +63,8 @@ def load_run(path: Path, settings: FitSettings) -> tuple[int, dict[str, Any]]:
 
 def _save(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(path.suffix + ".part")
-    torch.save(content, part)
-    part.replace(path)
+    with whole_file(path) as part:
+        torch.save(content, part)
 
 
 def _load(path: Path, what: str) -> dict[str, Any]:

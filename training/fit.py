@@ -85,7 +85,7 @@ def fit(
         done = step + 1
         last = done == settings.steps
         errors = None
-        if done % pace.evaluate == 0 or last:
+        if fabric.is_global_zero and (done % pace.evaluate == 0 or last):
             errors = field_errors(run.averaged, test, patches, _TEST_FIELDS, min_weight)
             run.keep_best(errors.mean)
         if fabric.is_global_zero and (done % pace.save == 0 or last):

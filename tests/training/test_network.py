@@ -94,16 +94,16 @@ def test_weights_that_do_not_fit_are_one_line(content: object, tmp_path: Path) -
 
 
 def test_the_difference_is_signed() -> None:
-    """A difference of bytes wraps around: 10 - 250 is not 16. Swapping the frames changes its sign, and all of it."""
+    """A difference of bytes wraps around: 90 - 100 is not 246. Swapping the frames changes its sign, and all of it."""
     network = FocusNetwork(0.25, "difference", fold=1)
     dark, bright = light(1, 0.0, 0.04), light(2, 0.96, 1.0)
     there, _ = network.prepare(dark, bright)
     back, _ = network.prepare(bright, dark)
     torch.testing.assert_close(there, -back)
-    black, white = torch.zeros(1, 64, 64, 3, dtype=torch.uint8), torch.full((1, 64, 64, 3), 250, dtype=torch.uint8)
-    black[:, :32], white[:, :32] = 10, 240
-    difference = network.prepare(network._light(black), network._light(white))[0]
-    assert difference[0, 0, 0, 0] < 0 < difference[0, 0, -1, 0]  # 230 above, 250 below: their mean is taken off
+    grey, step = (torch.full((1, 64, 64, 3), 100, dtype=torch.uint8) for _ in range(2))
+    step[:, :32], step[:, 32:] = 110, 90
+    difference = network.prepare(network._light(grey), network._light(step))[0]
+    assert difference[0, 0, 0, 0] > 0 > difference[0, 0, -1, 0]
 
 
 @pytest.mark.parametrize("inputs", ["difference", "difference+second"])
