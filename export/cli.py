@@ -21,6 +21,8 @@ from firmware_host.bundle import Manifest, find_bundle, read_bundle, trusted_key
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError
 from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.patches import PatchRule
+from firmware_host.stack_folder import Split
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.data import Batch, PairSet
@@ -47,22 +49,23 @@ def bundle(
 ) -> None:
     """Checkpoint -> ONNX -> INT8 -> signed bundle, with the error of each in depths of field."""
     network, settings = load_checkpoint(checkpoint)
-    fp32 = to_onnx(network, recipe.RULE.size_px)
-    int8 = to_int8(fp32, _pairs(stacks, "train").batch(0, _CALIBRATION_PATCHES, seed=77))
-    test = _pairs(stacks, "test")
-    errors = {name: _errors(graph, test) for name, graph in (("fp32", fp32), ("int8", int8))}
+    rule = settings.rule
+    fp32 = to_onnx(network, rule.size_px)
+    int8 = to_int8(fp32, _pairs(stacks, "train", rule).batch(0, _CALIBRATION_PATCHES, seed=77))
+    test = _pairs(stacks, "test", rule)
+    errors = {name: _errors(graph, test, rule) for name, graph in (("fp32", fp32), ("int8", int8))}
     for label, table in errors.items():
         for group, measured in table.items():
             print(f"{label}, {group}: {measured.line()}")
     manifest = Manifest(
         schema_version=1,
         name=name,
-        size_px=recipe.RULE.size_px,
-        sampling=recipe.RULE.sampling,
-        sampling_tolerance=recipe.RULE.sampling_tolerance,
-        delta_dof=recipe.RULE.delta_dof,
+        size_px=rule.size_px,
+        sampling=rule.sampling,
+        sampling_tolerance=rule.sampling_tolerance,
+        delta_dof=rule.delta_dof,
         delta_tolerance=recipe.DELTA_TOLERANCE,
-        min_weight=recipe.RULE.min_weight,
+        min_weight=rule.min_weight,
         move_range_dof=(-recipe.MAX_MOVE_DOF, recipe.MAX_MOVE_DOF),
         na_range=recipe.NA_RANGE,
         output_unit="dof",
@@ -112,17 +115,15 @@ def main() -> None:
     run_app(app)
 
 
-def _pairs(stacks: Path, split: str) -> PairSet:
-    found, _ = read_stacks(
-        stacks, "train" if split == "train" else "test", recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM
-    )
+def _pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
+    found, _ = read_stacks(stacks, split, recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
     cache = stacks / "cache" / split
-    return PairSet(found, recipe.RULE, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
+    return PairSet(found, rule, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
 
 
-def _errors(graph: bytes, pairs: PairSet) -> dict[str, Errors]:
+def _errors(graph: bytes, pairs: PairSet, rule: PatchRule) -> dict[str, Errors]:
     """Errors of a graph in ONNX Runtime on this machine."""
-    session = OrtPatchModel(graph, recipe.RULE.size_px)
+    session = OrtPatchModel(graph, rule.size_px)
 
     def predict(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         chunks = range(0, len(batch.first), 16)
@@ -131,4 +132,4 @@ def _errors(graph: bytes, pairs: PairSet) -> dict[str, Errors]:
         return moves, weights
 
     fields = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
-    return by_objective(judge(predict, fields, recipe.RULE.min_weight))
+    return by_objective(judge(predict, fields, rule.min_weight))

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from firmware_host.errors import UsageError
 from firmware_host.patches import LUMINANCE
 from training.mobilenet import MobileNetV2, MobileNetV3Small
+from training.recipe import RULE
 from training.settings import Backbone, FitSettings, Inputs
+from training.spectrum import RadialSpectra
 
 _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
     "mobilenet-v2": MobileNetV2,
@@ -22,6 +24,7 @@ _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
 }
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
+_LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any difference finite
 
 
 class FocusNetwork(nn.Module):
@@ -36,49 +39,74 @@ class FocusNetwork(nn.Module):
         changed, and adds the second patch itself, which tells how sharp things are now.
     :param fold: each fold x fold square of pixels becomes one place with fold² channels, before the first
         convolution: every pixel is seen, at a fraction of the work. 1 leaves the patch as it is.
-    :param hidden: width of a layer between pooling and answer, so that the answer can be a ratio of what was pooled.
+    :param spectra: width of two layers between pooling and answer, which see the patches' spectra (`RadialSpectra`)
+        beside what the backbone makes of the images; 0: none, the backbone answers.
+    :param size_px: side of a patch; only the spectra need to know.
     """
 
     def __init__(
-        self, width: float, inputs: Inputs, fold: int, hidden: int = 0, backbone: Backbone = "mobilenet-v2"
+        self,
+        width: float,
+        inputs: Inputs,
+        fold: int,
+        spectra: int = 0,
+        size_px: int = RULE.size_px,
+        backbone: Backbone = "mobilenet-v2",
     ) -> None:
         super().__init__()
         self.inputs = inputs
         self.fold = nn.PixelUnshuffle(fold)
         in_channels = (1 if inputs == "difference" else 2) * fold**2
-        self.backbone = _BACKBONES[backbone](width, in_channels, hidden or 1)
-        self.head = nn.Sequential(nn.Hardswish(), nn.Linear(hidden, 1)) if hidden else nn.Identity()
+        seen = max(spectra // 4, 1)
+        self.backbone = _BACKBONES[backbone](width, in_channels, seen)
+        self.spectra = RadialSpectra(size_px) if spectra else None
+        if self.spectra is not None:
+            self.norm = nn.BatchNorm1d(self.spectra.features, affine=False)
+            self.head = nn.Sequential(
+                nn.Linear(self.spectra.features + seen, spectra),
+                nn.Hardswish(),
+                nn.Linear(spectra, spectra),
+                nn.Hardswish(),
+                nn.Linear(spectra, 1),
+            )
         self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
 
     @classmethod
     def of(cls, settings: FitSettings) -> FocusNetwork:
         """The network that the settings describe, with random weights."""
-        return cls(settings.width, settings.inputs, settings.fold, settings.hidden, settings.backbone)
+        return cls(settings.width, settings.inputs, settings.fold, settings.spectra, settings.patch, settings.backbone)
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         return self.from_light(self._light(first), self._light(second))
 
     def from_light(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """What follows luminance: two (N, 1, H, W), 0 to 1 -> `move_dof`, `weight`. Training augments before it."""
-        images, weight = self.prepare(before, after)
-        if not torch.onnx.is_in_onnx_export():
-            images = images.contiguous(memory_format=torch.channels_last)
-        return self.head(self.backbone(images)).float().squeeze(1) * _OUTPUT_DOF, weight
+        first, second, weight = self.prepare(before, after)
+        answer = self.backbone(self.images(first, second))
+        if self.spectra is not None:
+            answer = self.head(torch.cat([answer, self.norm(self.spectra(first, second))], 1))
+        return answer.float().squeeze(1) * _OUTPUT_DOF, weight
 
-    def prepare(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        """The arithmetic between luminance and the first convolution: (N, channels, H, W) images, (N,) weight."""
+    def prepare(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Luminance of both frames, (N, 1, H, W), to mean 0 in units of their common contrast; and that, (N,)."""
         before = before - before.mean((2, 3), keepdim=True)
         after = after - after.mean((2, 3), keepdim=True)
         variance = ((before * before).mean((2, 3), keepdim=True) + (after * after).mean((2, 3), keepdim=True)) / 2
         contrast = torch.sqrt(variance)
-        difference = after - before
+        scale = torch.clamp(contrast, min=_LOWEST_CONTRAST)
+        return before / scale, after / scale, contrast.flatten()
+
+    def images(self, first: Tensor, second: Tensor) -> Tensor:
+        """(N, channels, H, W), what the first convolution sees."""
+        difference = second - first
         if self.inputs == "difference":
             own = torch.sqrt((difference * difference).mean((2, 3), keepdim=True))
-            images = difference / torch.clamp(own, min=_LOWEST_CONTRAST / 2)
+            images = self.fold(difference / torch.clamp(own, min=_LOWEST_DIFFERENCE))
         else:
-            scale = torch.clamp(contrast, min=_LOWEST_CONTRAST)
-            images = torch.cat([difference / scale, after / scale], 1)
-        return self.fold(images), contrast.flatten()
+            images = self.fold(torch.cat([difference, second], 1))
+        if torch.onnx.is_in_onnx_export():
+            return images
+        return images.contiguous(memory_format=torch.channels_last)
 
     def load_pretrained(self, path: Path) -> None:
         """Start from weights that torchvision saved, for images of three colours: the backbone's, but for its head.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from firmware_host.patches import PatchRule
+from training.recipe import RULE
 
 Inputs = Literal["difference", "difference+second"]
 Backbone = Literal["mobilenet-v2", "mobilenet-v3-small"]
@@ -15,7 +18,9 @@ Preset = Literal["default", "paper"]
 class FitSettings:
     """One training run; it goes into the checkpoint and from there into the bundle's manifest.
 
-    :param hidden: width of the layer between pooling and answer; 0: none, as in the paper.
+    :param patch: side of a patch, pixels.
+    :param spectra: width of the layers that judge the patches' spectra beside what the backbone saw; 0: no spectra, as
+        in the paper.
     :param schedule: "one-cycle" warms up and falls to zero once over the run, with AdamW; "halving" is the paper's,
         Adam with the rate halved every 20 epochs.
     :param batch: patch pairs of all processes together.
@@ -28,8 +33,9 @@ class FitSettings:
     width: float = 0.5
     inputs: Inputs = "difference+second"
     fold: int = 2
-    hidden: int = 0
-    steps: int = 16000
+    spectra: int = 256
+    patch: int = RULE.size_px
+    steps: int = 9000
     batch: int = 64
     schedule: Schedule = "one-cycle"
     peak_lr: float = 2e-3
@@ -39,10 +45,15 @@ class FitSettings:
     ema: float = 0.998
     seed: int = 1
 
+    @property
+    def rule(self) -> PatchRule:
+        """How the network's patches are cut: the recipe's rule, at its own size."""
+        return replace(RULE, size_px=self.patch)
+
 
 PRESETS: dict[Preset, FitSettings] = {
     "default": FitSettings(),
     "paper": FitSettings(
-        width=1.0, inputs="difference", fold=1, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
+        width=1.0, inputs="difference", fold=1, spectra=0, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
     ),
 }

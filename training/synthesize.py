@@ -24,11 +24,11 @@ from firmware_host.twin.section_style import SectionStyle, draw_style
 from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
 from training.random_tissue import RandomTissue
-from training.recipe import NA_RANGE, RULE, TEST_NA
+from training.recipe import DELTA_TOLERANCE, NA_RANGE, RULE, TEST_NA
 
 FIELD_PX = {"train": 256, "test": 512}
-PLANE_STEP_DOF = 0.4
 LOWEST_DOF, HIGHEST_DOF = -9.0, 6.6  # of the first frame of the lowest pair, and the second of the highest
+_STEP_DOF = RULE.delta_dof * DELTA_TOLERANCE
 _DIAMETER_UM = 2600.0
 _CENTRE_UM = (1500.0, 1500.0)
 
@@ -80,7 +80,7 @@ def _render_stack(job: _Job) -> None:
     )
     sensor = Sensor(_draw_sensor(rng), shape, specimen_seed)
     x_um, y_um, focus_um = _textured_place(rng, column)
-    z_um = _plane_heights(rng, optics)
+    z_um = plane_heights_um(rng, optics, job.split)
     # The stage does not rise quite straight.
     path_px = np.cumsum(rng.normal(0, rng.uniform(0, 0.3), (len(z_um), 2)), axis=0)
     images = [
@@ -159,8 +159,18 @@ def _textured_place(rng: np.random.Generator, column: OpticalColumn) -> tuple[fl
     raise RuntimeError("the section has no tissue")
 
 
-def _plane_heights(rng: np.random.Generator, optics: Objective) -> NDArray[np.float64]:
-    """z of each plane relative to focus, um, rounded to nm: evenly spaced, with a random start."""
-    step_nm = round(PLANE_STEP_DOF * optics.depth_of_field_um * 1000)
-    low_nm, high_nm = (round(end * optics.depth_of_field_um * 1000) for end in (LOWEST_DOF, HIGHEST_DOF))
-    return np.arange(low_nm + int(rng.integers(step_nm)), high_nm + 1, step_nm) / 1000
+def plane_heights_um(rng: np.random.Generator, optics: Objective, split: Split) -> NDArray[np.float64]:
+    """z of each plane relative to focus, um, rounded to nm, with a random start.
+
+    To test on: evenly spaced. To learn from: planes the rule's delta apart, and a second such row a fifth of delta
+    above it. The two rows pair with themselves at delta, and with each other at four and at six fifths of it: as many
+    pairs from a plane as can be, so that the time goes into more sections instead.
+    """
+    dof_nm = optics.depth_of_field_um * 1000
+    low_nm, high_nm, delta_nm, step_nm = (
+        round(length * dof_nm) for length in (LOWEST_DOF, HIGHEST_DOF, RULE.delta_dof, _STEP_DOF)
+    )
+    if split == "test":
+        return np.arange(low_nm + int(rng.integers(step_nm)), high_nm + 1, step_nm) / 1000
+    row = np.arange(low_nm + int(rng.integers(delta_nm)), high_nm + 1, delta_nm)
+    return np.sort(np.concatenate([row, row + step_nm])) / 1000

@@ -21,6 +21,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 from firmware_host.twin.pupil import DefocusTransfer
 from firmware_host.twin.section import Matter, Specimen
+from firmware_host.twin.sharpest import SharpestHeight
 from firmware_host.twin.slide import Surface
 
 Floats = NDArray[np.float32]
@@ -63,13 +64,17 @@ class OpticalColumn:
         self._specimen = specimen
         self._surface = surface
         self._transfers = transfers
-        # The slide's surface is where green detail is sharpest, whatever the aberrations.
+        # Green detail that lies in the slide's surface is sharpest there, whatever the aberrations.
         self._colour_shift_um = [shift - transfers[1].best_focus_um for shift in colour_shift_um]
         self._shape = shape
         self._pixel_um = pixel_um
         height, width = (next_fast_len(side + 2 * _MARGIN_PX, real=True) for side in shape)
         self._padded = (int(height), int(width))
-        self._radii = [self._radial_index(transfer) for transfer in transfers]
+        frequency = np.hypot(
+            np.fft.fftfreq(self._padded[0], pixel_um)[:, None], np.fft.rfftfreq(self._padded[1], pixel_um)
+        )
+        self._radii = [_radial_index(frequency, transfer) for transfer in transfers]
+        self._sharpest = SharpestHeight(transfers, self._colour_shift_um, self._radii, frequency)
         self._pool = ThreadPoolExecutor(2)
         self._look = functools.lru_cache(maxsize=2)(self._prepare)
 
@@ -108,7 +113,7 @@ class OpticalColumn:
         return self._map(render)
 
     def focus_z_um(self, x_um: float, y_um: float) -> float | None:
-        """The true z of focus of the field at (x, y): where its detail lies, weighted by its strength.
+        """The true z of focus of the field at (x, y): where its luminance is sharpest.
 
         None where the field has no detail to focus on.
         """
@@ -128,20 +133,21 @@ class OpticalColumn:
         top_px = y_um / self._pixel_um - self._shape[0] / 2 - top
         column, row = math.floor(left_px), math.floor(top_px)
         matter = self._specimen.matter(column, row, width, height)
-        if float(matter.stain[:, ::4, ::4].max()) < 1e-3:
+        if float(matter.stain.max()) < 1e-3:
             return _View(None, (), None, _NO_SHIFT)
         middle_um = self._surface.z_um(np.array(x_um), np.array(y_um)).item()
         offset_um = matter.offset_um + self._tilt(column, row, middle_um)
         shares = self._pool.submit(layer_shares, offset_um, self._specimen.thickness_um)
         contrast = list(self._pool.map(functools.partial(_contrast, matter), self._specimen.absorbance.T))
-        focus_um = _focus_of(contrast, offset_um, self._corner, self._shape)
+        detail_um = _height_of_detail(contrast, offset_um, self._corner, self._shape)
         layered = list(itertools.product(contrast, shares.result()))
-        spectra = list(self._pool.map(_spectrum, layered))
+        flat = list(self._pool.map(_spectrum, layered))
+        spectra = [flat[at : at + _LAYERS] for at in range(0, len(flat), _LAYERS)]
         layers = [middle_um + (index - (_LAYERS - 1) / 2) * _LAYER_STEP_UM for index in range(_LAYERS)]
         return _View(
-            spectra=[spectra[at : at + _LAYERS] for at in range(0, len(spectra), _LAYERS)],
+            spectra=spectra,
             layers_z_um=layers,
-            focus_z_um=None if focus_um is None else middle_um + focus_um,
+            focus_z_um=None if detail_um is None else self._sharpest.near(middle_um + detail_um, spectra, layers),
             shift=(
                 _ramp(np.fft.fftfreq(height)[:, None], top_px - row),
                 _ramp(np.fft.rfftfreq(width), left_px - column),
@@ -161,13 +167,12 @@ class OpticalColumn:
         share = (at - low).astype(np.float32)[:, None]
         return cast(Floats, across[low] * (1 - share) + across[low + 1] * share)
 
-    def _radial_index(self, transfer: DefocusTransfer) -> NDArray[np.intp]:
-        """For every sample of the half spectrum, its place in the radial table."""
-        fy = np.fft.fftfreq(self._padded[0], self._pixel_um)[:, None]
-        fx = np.fft.rfftfreq(self._padded[1], self._pixel_um)[None, :]
-        samples = len(transfer.at(0.0))
-        place = np.hypot(fy, fx) / transfer.cutoff_per_um * (samples - 1)
-        return np.asarray(np.minimum(np.round(place), samples - 1), np.intp)
+
+def _radial_index(frequency: NDArray[np.float64], transfer: DefocusTransfer) -> NDArray[np.intp]:
+    """For every sample of the half spectrum, its place in the radial table."""
+    samples = len(transfer.at(0.0))
+    place = frequency / transfer.cutoff_per_um * (samples - 1)
+    return np.asarray(np.minimum(np.round(place), samples - 1), np.intp)
 
 
 def layer_shares(offset_um: Floats, thickness_um: float) -> list[Floats]:
@@ -216,10 +221,10 @@ def _contrast(matter: Matter, absorbance: Floats) -> Floats:
     return cast(Floats, np.expm1(depth, out=depth))
 
 
-def _focus_of(
+def _height_of_detail(
     contrast: Sequence[Floats], offset_um: Floats, corner: tuple[int, int], shape: tuple[int, int]
 ) -> float | None:
-    """Mean z of focus of a field's pixels, weighted by the squared gradient of luminance at half resolution."""
+    """Mean z of a field's pixels, weighted by the squared gradient of luminance at half resolution; None: no detail."""
     inner = (slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1]))
     red, green, blue = (plane[inner][::2, ::2] for plane in contrast)
     light = 0.299 * red + 0.587 * green + 0.114 * blue

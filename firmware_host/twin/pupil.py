@@ -74,6 +74,11 @@ class DefocusTransfer:
         """Spatial frequency of the last sample, cycles per um: 2·NA/lambda."""
         return 2.0 * self._optics.na / self._optics.wavelength_um
 
+    @property
+    def depth_of_field_um(self) -> float:
+        """Of the objective at this colour, um."""
+        return self._optics.depth_of_field_um
+
     @functools.cached_property
     def best_focus_um(self) -> float:
         """Where a thin detail is sharpest, um from the pupil's own zero: aberrations move it a little.

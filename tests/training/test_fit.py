@@ -25,7 +25,7 @@ from training.stacks import read_stacks
 
 RULE = PatchRule(32, 1 / 3, 0.15, 2.0, 0.01)
 OPTICS = Objective(0.75)
-SETTINGS = FitSettings(width=0.25, steps=4, batch=6)
+SETTINGS = FitSettings(width=0.25, spectra=16, patch=RULE.size_px, steps=4, batch=6)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     stacks: Path, tmp_path: Path, killed_at: int, schedule: Literal["one-cycle", "halving"]
 ) -> None:
     """It is killed some steps after it saved last: what it learnt since is learnt again."""
-    settings = replace(SETTINGS, steps=6, schedule=schedule, hidden=8)
+    settings = replace(SETTINGS, steps=6, schedule=schedule)
     unbroken, _ = run(stacks, tmp_path / "unbroken", settings)
     pace = Pace(report=1, save=2)
 
@@ -138,11 +138,11 @@ def test_the_best_weights_are_kept(stacks: Path, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_ends_the_run(stacks: Path, tmp_path: Path) -> None:
     with pytest.raises(ScannerError, match="the loss is nan at step"):
-        run(stacks, tmp_path, FitSettings(width=0.25, steps=40, batch=6, peak_lr=1e30))
+        run(stacks, tmp_path, replace(SETTINGS, steps=40, peak_lr=1e30))
 
 
 def test_a_checkpoint_comes_back(stacks: Path, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, backbone="mobilenet-v3-small", inputs="difference", fold=1, hidden=8)
+    settings = replace(SETTINGS, backbone="mobilenet-v3-small", inputs="difference", fold=1)
     network = FocusNetwork.of(settings)
     save_checkpoint(tmp_path / "c.pt", network.state_dict(), settings)
     loaded, read = load_checkpoint(tmp_path / "c.pt")

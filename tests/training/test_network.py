@@ -73,7 +73,7 @@ def test_weights_of_torchvision_are_a_start(
 ) -> None:
     theirs = made(1.0, 3, 1000).state_dict()
     torch.save(theirs, tmp_path / "imagenet.pth")
-    network = FocusNetwork(1.0, "difference+second", 2, 16, backbone)  # type: ignore[arg-type]
+    network = FocusNetwork(1.0, "difference+second", 2, backbone=backbone)  # type: ignore[arg-type]
     network.load_pretrained(tmp_path / "imagenet.pth")
     own = network.backbone.state_dict()
     assert torch.equal(own[inner], theirs[inner])
@@ -97,12 +97,11 @@ def test_the_difference_is_signed() -> None:
     """A difference of bytes wraps around: 90 - 100 is not 246. Swapping the frames changes its sign, and all of it."""
     network = FocusNetwork(0.25, "difference", fold=1)
     dark, bright = light(1, 0.0, 0.04), light(2, 0.96, 1.0)
-    there, _ = network.prepare(dark, bright)
-    back, _ = network.prepare(bright, dark)
+    there, back = (network.images(*network.prepare(*pair)[:2]) for pair in ((dark, bright), (bright, dark)))
     torch.testing.assert_close(there, -back)
     grey, step = (torch.full((1, 64, 64, 3), 100, dtype=torch.uint8) for _ in range(2))
     step[:, :32], step[:, 32:] = 110, 90
-    difference = network.prepare(network._light(grey), network._light(step))[0]
+    difference = network.images(*network.prepare(network._light(grey), network._light(step))[:2])
     assert difference[0, 0, 0, 0] > 0 > difference[0, 0, -1, 0]
 
 
@@ -127,14 +126,14 @@ def test_the_weight_is_the_deviation_of_luminance() -> None:
 def test_brightness_of_the_lamp_does_not_matter() -> None:
     network = FocusNetwork(0.25, "difference+second", fold=2)
     first, second = light(5, 0, 0.25), light(6, 0, 0.25)
-    dim, _ = network.prepare(first, second)
-    bright, _ = network.prepare(first * 3 + 0.1, second * 3 + 0.1)
+    dim = network.prepare(first, second)[:2]
+    bright = network.prepare(first * 3 + 0.1, second * 3 + 0.1)[:2]
     torch.testing.assert_close(dim, bright, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("inputs", "fold", "channels"), [("difference", 1, 1), ("difference+second", 2, 8)])
 def test_folding_keeps_every_pixel(inputs: str, fold: int, channels: int) -> None:
-    images, _ = FocusNetwork(0.25, inputs, fold).prepare(light(7), light(8))  # type: ignore[arg-type]
-    plain, _ = FocusNetwork(0.25, inputs, 1).prepare(light(7), light(8))  # type: ignore[arg-type]
+    images = FocusNetwork(0.25, inputs, fold).images(light(7), light(8))  # type: ignore[arg-type]
+    plain = FocusNetwork(0.25, inputs, 1).images(light(7), light(8))  # type: ignore[arg-type]
     assert images.shape == (3, channels, 64 // fold, 64 // fold)
     torch.testing.assert_close(images.flatten().sort().values, plain.flatten().sort().values)

@@ -28,7 +28,7 @@ class Every:
             print(f"{done} of {total} {self._what}", flush=True)
 
 
-def open_pairs(stacks: Path, split: Split, rule: PatchRule = recipe.RULE) -> PairSet:
+def open_pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
     """The pairs of a split; whatever is left out is named on standard error."""
     found, skipped = read_stacks(stacks, split, recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
     for fault in skipped:

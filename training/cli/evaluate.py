@@ -29,9 +29,9 @@ def evaluate(
     """Errors on the stacks of X/test: all, by objective and by stack, beside classical measures of sharpness."""
     if out is not None and out.exists():
         raise UsageError(f"evaluation {out}: is there already; choose another folder or remove it")
-    network, _ = load_checkpoint(checkpoint)
-    pairs = open_pairs(stacks, "test")
-    judged = judge(network_predict(network), pairs.fields(count, recipe.TEST_PATCHES, seed=5), recipe.RULE.min_weight)
+    network, settings = load_checkpoint(checkpoint)
+    pairs = open_pairs(stacks, "test", settings.rule)
+    judged = judge(network_predict(network), pairs.fields(count, recipe.TEST_PATCHES, seed=5), settings.rule.min_weight)
     classical = {}
     if out is not None or as_json:
         for stack, planes in pairs.whole_stacks():

@@ -22,14 +22,16 @@ def fit(
     width: Annotated[float | None, typer.Option(min=0.1, max=2, help="Width multiplier.")] = None,
     inputs: Annotated[Inputs | None, typer.Option(help="What the network sees.")] = None,
     fold: Annotated[int | None, typer.Option(min=1, max=4, help="Fold squares of pixels into channels.")] = None,
-    hidden: Annotated[int | None, typer.Option(min=0, max=1024, help="Layer before the answer; 0: none.")] = None,
+    spectra: Annotated[
+        int | None, typer.Option(min=0, max=1024, help="Width of the layers that judge spectra too; 0: none.")
+    ] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Patch pairs in a batch, of all processes.")] = None,
     peak_lr: Annotated[float | None, typer.Option(min=1e-6, max=1)] = None,
     texture_weight: Annotated[bool | None, typer.Option(help="Weigh patches by texture (phase 1).")] = None,
     phase_2: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the run before phase 2.")] = None,
-    patch: Annotated[int, typer.Option(min=32, max=256, help="Side of a patch, pixels.")] = recipe.RULE.size_px,
+    patch: Annotated[int | None, typer.Option(min=32, max=256, help="Side of a patch, pixels.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to train.")] = "auto",
@@ -44,7 +46,8 @@ def fit(
         "width": width,
         "inputs": inputs,
         "fold": fold,
-        "hidden": hidden,
+        "spectra": spectra,
+        "patch": patch,
         "steps": steps,
         "batch": batch,
         "peak_lr": peak_lr,
@@ -68,9 +71,8 @@ def fit(
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)
     fabric.launch()
     began = time.monotonic()
-    rule = replace(recipe.RULE, size_px=patch)
     with fabric.rank_zero_first():
-        train, test = open_pairs(stacks, "train", rule), open_pairs(stacks, "test", rule)
+        train, test = (open_pairs(stacks, split, settings.rule) for split in ("train", "test"))
     told = Told(fabric, tensorboard)
     run_fit(
         fabric,
@@ -78,7 +80,7 @@ def fit(
         test,
         settings,
         recipe.TEST_PATCHES,
-        rule.min_weight,
+        settings.rule.min_weight,
         out,
         told,
         resume=resume,

@@ -17,6 +17,7 @@ from training import recipe
 from training.checkpoint import load_checkpoint
 from training.data import Batch
 from training.evaluate import Predict, network_predict
+from training.network import FocusNetwork
 
 
 def predict(
@@ -36,7 +37,8 @@ def predict(
     """Predict the move for every pair of planes of a stack, or for two images."""
     if (stack is None) == (pair is None):
         raise UsageError("predict: give either --stack or --pair")
-    network = ReplayModel(_CheckpointModel(checkpoint), recipe.RULE)
+    trained, settings = load_checkpoint(checkpoint)
+    network = ReplayModel(_TorchModel(trained), settings.rule)
     optics = ReplayOptics(Objective(na), pixel_um)
     if pair is not None:
         estimate = replay_pair(*pair, network, optics)
@@ -50,11 +52,11 @@ def predict(
     print(f"{len(rows)} pairs -> {csv}")
 
 
-class _CheckpointModel:
+class _TorchModel:
     """A `firmware_host.inference.port.PatchModel` in torch."""
 
-    def __init__(self, checkpoint: Path) -> None:
-        self._predict: Predict = network_predict(load_checkpoint(checkpoint)[0])
+    def __init__(self, network: FocusNetwork) -> None:
+        self._predict: Predict = network_predict(network)
 
     def predict(
         self, first: NDArray[np.uint8], second: NDArray[np.uint8]

@@ -1,0 +1,88 @@
+"""Where a field is sharpest: the true z of focus, found in its spectra without rendering a picture.
+
+What a person, a contrast sweep and the network judge is luminance. Its sharpest z is not that of green alone: the
+colours focus at their own heights, and each stain counts in each colour by its own amount.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.patches import LUMINANCE
+from firmware_host.twin.pupil import DefocusTransfer
+
+Floats = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+
+_SAMPLES = 4096
+_HIGHEST = 0.75  # of green's cutoff: beyond it a camera sees noise
+_REACH_DOF, _COARSE_DOF, _FINE_DOF = 2.0, 0.25, 0.1
+
+
+class SharpestHeight:
+    """Finds the z at which the gradient of luminance has the most energy, up to 3/4 of the cutoff.
+
+    The energy is summed over a fixed sample of the frequencies of a field's half spectrum; the axes, on which the
+    rims of the view lie, are left out.
+
+    :param transfers: one per colour; :param colour_shift_um: z at which each is in focus, relative to the layer's.
+    :param radii: per colour, for every sample of the half spectrum its place in that colour's radial table.
+    :param frequency: (H, W') cycles per um of the half spectrum.
+    """
+
+    def __init__(
+        self,
+        transfers: Sequence[DefocusTransfer],
+        colour_shift_um: Sequence[float],
+        radii: Sequence[NDArray[np.intp]],
+        frequency: NDArray[np.float64],
+    ) -> None:
+        self._transfers = transfers
+        self._colour_shift_um = colour_shift_um
+        self._dof_um = transfers[1].depth_of_field_um
+        inside = frequency < _HIGHEST * transfers[1].cutoff_per_um
+        inside[:2], inside[-1:], inside[:, :2] = False, False, False
+        at = np.flatnonzero(inside)
+        self._at = at[np.random.default_rng(0).permutation(len(at))[:_SAMPLES]]
+        self._power = np.asarray(frequency.ravel()[self._at] ** 2, np.float32)
+        self._radii = [each.ravel()[self._at] for each in radii]
+
+    def near(self, guess_um: float, spectra: Sequence[Sequence[Spectrum]], layers_z_um: Sequence[float]) -> float:
+        """z of the highest sharpness within 2 DoF of a guess, um.
+
+        :param spectra: by colour and layer; :param layers_z_um: z of focus of each layer.
+        """
+        light = [
+            [np.float32(share) * spectrum.ravel()[self._at] for spectrum in layers]
+            for share, layers in zip(LUMINANCE, spectra, strict=True)
+        ]
+
+        @functools.cache
+        def sharpness(z_um: float) -> float:
+            total = np.zeros(len(self._at), np.complex64)
+            for colour, layers in enumerate(light):
+                for part, layer_z_um in zip(layers, layers_z_um, strict=True):
+                    table = self._transfers[colour].at(z_um - layer_z_um - self._colour_shift_um[colour])
+                    total += part * table[self._radii[colour]]
+            return float((self._power * (total.real**2 + total.imag**2)).sum())
+
+        steps = round(_REACH_DOF / _COARSE_DOF)
+        coarse = [guess_um + step * _COARSE_DOF * self._dof_um for step in range(-steps, steps + 1)]
+        best = _peak(coarse, [sharpness(z) for z in coarse])
+        fine = [best + step * _FINE_DOF * self._dof_um for step in (-1, 0, 1)]
+        return _peak(fine, [sharpness(z) for z in fine])
+
+
+def _peak(heights: Sequence[float], values: Sequence[float]) -> float:
+    """The top of the parabola through the highest value and its neighbours; heights are evenly spaced."""
+    top = min(max(int(np.argmax(values)), 1), len(values) - 2)
+    before, peak, after = values[top - 1 : top + 2]
+    bend = before - 2 * peak + after
+    if bend >= 0:
+        return heights[top]
+    shift = min(max(0.5 * (before - after) / bend, -1.0), 1.0)
+    return heights[top] + shift * (heights[1] - heights[0])
