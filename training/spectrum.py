@@ -45,9 +45,8 @@ class RadialSpectra(nn.Module):
             self.register_buffer(name, table.float(), persistent=False)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        own, other = self._spectrum(first), self._spectrum(second)
-        power = [self._by_ring(part * part) for part in (own, other)]
-        product = self._by_ring(own * other)
+        own, other = self._spectrum(torch.cat([first, second])).chunk(2)
+        *power, product = self._by_ring(torch.cat([own * own, other * other, own * other])).chunk(3)
         total = (power[0] + power[1]).sum(1, keepdim=True) + _FLOOR
         logs = [torch.log(part / total + _FLOOR) for part in power]
         correlation = product / torch.sqrt(power[0] * power[1] + (_FLOOR * total) ** 2)
