@@ -72,7 +72,7 @@ _NETWORKS = (  # width, fold, spectra, size of a patch in pixels
 
 
 def networks() -> list[Row]:
-    """What the network's width, the folding, the spectra and the patch's size cost: an area of 16 patches of 128 px, FP32."""
+    """What width, folding, spectra and the patch's size cost: an area of 16 patches of 128 px, FP32."""
     from export.onnx import to_onnx
     from training.network import FocusNetwork
 
