@@ -13,11 +13,13 @@ from firmware_host.hardware import Scanner
 from firmware_host.scan.plan import spread_order
 from firmware_host.scan.survey import Survey
 
+_APPROACHES = 5
+
 
 def offset_of_slide(
     scanner: Scanner, eye: Eye, sweep: ContrastSweep, estimator: TwoShotEstimator, found: Survey
 ) -> FocusOffset:
-    """Visit fields spread over the tissue. Some 25 frames a field, before the scan; tiles are not taken.
+    """Visit fields spread over the tissue. Some 32 frames a field, before the scan; tiles are not taken.
 
     :param estimator: without an offset.
     """
@@ -43,11 +45,14 @@ def offset_of_slide(
 def predicted_focus(
     stage: FocusStage, eye: Eye, clock: Clock, estimator: TwoShotEstimator, near_um: float, delta_um: float
 ) -> float | None:
-    """Where the focus loop would end when it starts at `near_um`: predict from there, and once more from the answer.
+    """Where the focus loop would end when it starts at `near_um`: predict from there, and again from each answer.
+
+    Near focus the network moves only part of the way, and fields hand their focus on to the next: what counts is where
+    this ends, not its first step.
 
     None where the patches disagree, or the way leads beyond the soft limits.
     """
-    for _ in range(2):
+    for _ in range(_APPROACHES):
         if not (stage.z_allowed(near_um) and stage.z_allowed(near_um - delta_um)):
             return None
         _, estimate = two_shots(stage, eye, clock, estimator, near_um, delta_um)
