@@ -96,12 +96,13 @@ def predicted(world: World, near_um: float, answer: Answer) -> float | None:
     return predicted_focus(world, eye, world.clock, Knows(world, answer), near_um, 2 * DOF)  # type: ignore[arg-type]
 
 
-def test_the_predicted_focus_is_where_the_loop_would_end() -> None:
-    """A network that sees focus 0.2 um too high, and takes every way for half as long again: two pairs get there."""
+@pytest.mark.parametrize("gain", [0.4, 1.0, 1.5])
+def test_the_predicted_focus_is_where_the_loop_would_end(gain: float) -> None:
+    """A network that sees focus 0.2 um too high, and takes every way too short or too long, gets there all the same."""
     world = World(sharp=300.0)
-    found = predicted(world, 299.9, lambda true_move: Estimate(1.5 * (true_move + 0.2), 0.1, 16, "ok"))
-    assert found == pytest.approx(300.2, abs=0.08)
-    assert len(world.seen) == 4
+    found = predicted(world, 299.9, lambda true_move: Estimate(gain * (true_move + 0.2), 0.1, 16, "ok"))
+    assert found == pytest.approx(300.2, abs=0.03)
+    assert len(world.seen) == 10, "five pairs of frames"
 
 
 @pytest.mark.parametrize(("status", "near_um"), [("uncertain", 300.0), ("blank", 300.0), ("ok", 1.0)])
