@@ -21,7 +21,7 @@ class RadialSpectra(nn.Module):
     the first and of the second, the log of their ratio, and their correlation (-1 to 1), from low frequency to high.
 
     :param size_px: P. Rings are one cycle per patch wide up to 20 cycles, two beyond, up to 5/16 of the sampling: at
-        the rule's sampling half of the objective's cutoff, and what lies beyond told nothing more (docs/training.md).
+        the rule's sampling half of the objective's cutoff. Little of what lies beyond is above the noise.
     """
 
     def __init__(self, size_px: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,9 +91,7 @@ class DefocusTransfer:
         frequency = np.linspace(0, 1, self._samples)
         weight = np.where(frequency < 0.75, frequency, 0)
         energy = [float((self.at(place * step_um) ** 2 * weight).sum()) for place in places]
-        top = min(max(int(np.argmax(energy)), 1), len(places) - 2)
-        before, peak, after = energy[top - 1 : top + 2]
-        return float(step_um * (places[top] + 0.5 * (before - after) / (before - 2 * peak + after)))
+        return parabola_top([float(place * step_um) for place in places], energy)
 
     def at(self, defocus_um: float) -> Floats:
         """(samples,) transfer of contrast, 1 at zero frequency; linear between tables a tenth of the DoF apart.
@@ -139,6 +138,17 @@ class DefocusTransfer:
         frequency = np.linspace(0.0, self.cutoff_per_um, self._samples)
         argument = np.maximum(2 * np.pi * frequency * radius_um, 1e-9)
         return np.asarray(2 * j1(argument) / argument, np.float32)
+
+
+def parabola_top(heights: Sequence[float], values: Sequence[float]) -> float:
+    """The top of the parabola through the highest value and its two neighbours; heights are evenly spaced."""
+    top = min(max(int(np.argmax(values)), 1), len(values) - 2)
+    before, peak, after = values[top - 1 : top + 2]
+    bend = before - 2 * peak + after
+    if bend >= 0:
+        return heights[top]
+    shift = min(max(0.5 * (before - after) / bend, -1.0), 1.0)
+    return heights[top] + shift * (heights[1] - heights[0])
 
 
 def colour_transfers(

@@ -6,14 +6,13 @@ colours focus at their own heights, and each stain counts in each colour by its 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.patches import LUMINANCE
-from firmware_host.twin.pupil import DefocusTransfer
+from firmware_host.twin.pupil import DefocusTransfer, parabola_top
 
 Floats = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
@@ -27,7 +26,7 @@ class SharpestHeight:
     """Finds the z at which the gradient of luminance has the most energy, up to 3/4 of the cutoff.
 
     The energy is summed over a fixed sample of the frequencies of a field's half spectrum; the axes, on which the
-    rims of the view lie, are left out.
+    rims of the view lie, are left out. The spectrum is that of the padded view, a little more than the field.
 
     :param transfers: one per colour; :param colour_shift_um: z at which each is in focus, relative to the layer's.
     :param radii: per colour, for every sample of the half spectrum its place in that colour's radial table.
@@ -61,7 +60,6 @@ class SharpestHeight:
             for share, layers in zip(LUMINANCE, spectra, strict=True)
         ]
 
-        @functools.cache
         def sharpness(z_um: float) -> float:
             total = np.zeros(len(self._at), np.complex64)
             for colour, layers in enumerate(light):
@@ -72,17 +70,6 @@ class SharpestHeight:
 
         steps = round(_REACH_DOF / _COARSE_DOF)
         coarse = [guess_um + step * _COARSE_DOF * self._dof_um for step in range(-steps, steps + 1)]
-        best = _peak(coarse, [sharpness(z) for z in coarse])
+        best = parabola_top(coarse, [sharpness(z) for z in coarse])
         fine = [best + step * _FINE_DOF * self._dof_um for step in (-1, 0, 1)]
-        return _peak(fine, [sharpness(z) for z in fine])
-
-
-def _peak(heights: Sequence[float], values: Sequence[float]) -> float:
-    """The top of the parabola through the highest value and its neighbours; heights are evenly spaced."""
-    top = min(max(int(np.argmax(values)), 1), len(values) - 2)
-    before, peak, after = values[top - 1 : top + 2]
-    bend = before - 2 * peak + after
-    if bend >= 0:
-        return heights[top]
-    shift = min(max(0.5 * (before - after) / bend, -1.0), 1.0)
-    return heights[top] + shift * (heights[1] - heights[0])
+        return parabola_top(fine, [sharpness(z) for z in fine])
