@@ -13,13 +13,11 @@ from firmware_host.hardware import Scanner
 from firmware_host.scan.plan import spread_order
 from firmware_host.scan.survey import Survey
 
-_APPROACHES = 5
-
 
 def offset_of_slide(
     scanner: Scanner, eye: Eye, sweep: ContrastSweep, estimator: TwoShotEstimator, found: Survey
 ) -> FocusOffset:
-    """Visit fields spread over the tissue. Some 32 frames a field, before the scan; tiles are not taken.
+    """Visit fields spread over the tissue. Some 24 frames a field, before the scan; tiles are not taken.
 
     :param estimator: without an offset.
     """
@@ -45,18 +43,14 @@ def offset_of_slide(
 def predicted_focus(
     stage: FocusStage, eye: Eye, clock: Clock, estimator: TwoShotEstimator, near_um: float, delta_um: float
 ) -> float | None:
-    """Where the focus loop would end when it starts at `near_um`: predict from there, and again from each answer.
+    """Where the network says focus is, from a pair of frames whose second one is taken at `near_um`.
 
-    Near focus the network moves only part of the way, and fields hand their focus on to the next: what counts is where
-    this ends, not its first step.
+    Asked once, at the sharpest plane: near focus the network's error changes with height, and steps that follow it
+    swing to and fro (docs/training.md).
 
     None where the patches disagree, or the way leads beyond the soft limits.
     """
-    for _ in range(_APPROACHES):
-        if not (stage.z_allowed(near_um) and stage.z_allowed(near_um - delta_um)):
-            return None
-        _, estimate = two_shots(stage, eye, clock, estimator, near_um, delta_um)
-        if estimate.status != "ok":
-            return None
-        near_um = stage.z_um + estimate.move_um
-    return near_um
+    if not (stage.z_allowed(near_um) and stage.z_allowed(near_um - delta_um)):
+        return None
+    _, estimate = two_shots(stage, eye, clock, estimator, near_um, delta_um)
+    return stage.z_um + estimate.move_um if estimate.status == "ok" else None
