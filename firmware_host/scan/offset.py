@@ -46,7 +46,7 @@ def predicted_focus(
     """Where the network says focus is, from a pair of frames whose second one is taken at `near_um`.
 
     Asked once, at the sharpest plane: near focus the network's error changes with height, and steps that follow it
-    swing to and fro (docs/training.md).
+    swing to and fro.
 
     None where the patches disagree, or the way leads beyond the soft limits.
     """
