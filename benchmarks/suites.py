@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.measure import Row, timed
 from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
-from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from firmware_host.optics import Objective
 from firmware_host.patches import cut_patches
 from firmware_host.twin.column import OpticalColumn
@@ -52,10 +52,15 @@ def inference() -> list[Row]:
     rng = np.random.default_rng(0)
     first, second = (rng.integers(0, 256, (768, 1024, 3), dtype=np.uint8) for _ in range(2))
     cut = cut_patches(first, second, rule, rule.size_px, 16)
-    rows = [timed("inference", "cut 16 patches", lambda: cut_patches(first, second, rule, rule.size_px, 16), 30)]
+    calibrator = OrtCalibrator(bundle.calibration_graph)
+    moves = np.zeros(len(cut[0]), np.float32)
+    rows = [
+        timed("inference", "cut 16 patches", lambda: cut_patches(first, second, rule, rule.size_px, 16), 30),
+        timed("inference", "calibrate with 16 patches", lambda: calibrator.calibrate(*cut, moves), 30),
+    ]
     for name, graph in (("int8", bundle.int8_graph), ("fp32", bundle.fp32_graph)):
         model = OrtPatchModel(graph, rule.size_px)
-        rows.append(timed("inference", f"16 patches, {name}", lambda model=model: model.predict(*cut), 30))  # type: ignore[misc]
+        rows.append(timed("inference", f"16 patches, {name}", lambda model=model: model.predict(*cut, None), 30))  # type: ignore[misc]
     return rows
 
 
@@ -83,17 +88,18 @@ def networks() -> list[Row]:
         first, second = (rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for _ in range(2))
         model = OrtPatchModel(to_onnx(FocusNetwork(width, "difference+second", fold, spectra, size).eval(), size), size)
         name = f"width {width:g}, fold {fold}, {'spectra, ' if spectra else ''}{count} patches of {size} px"
-        rows.append(timed("networks", name, lambda model=model, a=first, b=second: model.predict(a, b), 12))  # type: ignore[misc]
+        rows.append(timed("networks", name, lambda model=model, a=first, b=second: model.predict(a, b, None), 12))  # type: ignore[misc]
     return rows
 
 
 def loader() -> list[Row]:
-    """Whether training waits for its data: a batch of 64 pairs drawn, developed, and learnt from."""
+    """Whether training waits for its data: a lesson drawn, developed, and learnt from."""
     import torch
 
     from training import recipe
     from training.augment import developed
     from training.data import PairSet
+    from training.lessons import Lessons
     from training.loss import focus_loss
     from training.network import FocusNetwork
     from training.settings import FitSettings
@@ -105,21 +111,32 @@ def loader() -> list[Row]:
         stacks, _ = read_stacks(Path(scratch), "train", recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
         cache = Path(scratch) / "cache"
         pairs = PairSet(stacks, recipe.RULE, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
+        settings = FitSettings()
+        lessons = Lessons(pairs, settings.batch, settings.examples, 1)
         numbers = itertools.count()
-        rows = [timed("loader", "draw 64 pairs, one core", lambda: pairs.batch(next(numbers), 64, 1), 20)]
-        batch = pairs.batch(0, 64, 1)
-    first, second, moves = (torch.from_numpy(part) for part in (batch.first, batch.second, batch.move_dof))
-    network = FocusNetwork.of(FitSettings()).train()
+        rows = [timed("loader", "draw a lesson, one core", lambda: lessons.lesson(next(numbers)), 20)]
+        lesson = lessons.lesson(0)
+    asked, shown, count = lesson.asked, lesson.shown, len(lesson.asked_of)
+    first, second = (
+        torch.from_numpy(np.concatenate(frames))
+        for frames in ((asked.first, shown.first), (asked.second, shown.second))
+    )
+    camera = np.concatenate([lesson.asked_of, lesson.shown_of])
+    network = FocusNetwork.of(settings).train()
     network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng(0)
-    light = developed(first, second, rng)
+    before, after = developed(first, second, camera, rng)
+    truth, moves, known, of = (
+        torch.from_numpy(part) for part in (asked.move_dof, shown.move_dof, lesson.known, lesson.asked_of)
+    )
 
     def learn() -> None:
-        move, weight = network.from_light(*light)
-        focus_loss(move, moves, weight, 1).backward()  # type: ignore[no-untyped-call]
+        own, examples = (before[:count], after[:count]), (before[count:], after[count:])
+        move, weight = network.learn(own, examples, moves, known, of)
+        focus_loss(move, truth, weight, 1).backward()  # type: ignore[no-untyped-call]
 
-    rows.append(timed("loader", "develop 64 pairs, all cores", lambda: developed(first, second, rng), 20))
-    rows.append(timed("loader", "learn from 64 pairs, all cores", learn, 12))
+    rows.append(timed("loader", "develop a lesson, all cores", lambda: developed(first, second, camera, rng), 20))
+    rows.append(timed("loader", "learn from a lesson, all cores", learn, 12))
     return rows
 
 

@@ -15,21 +15,22 @@ import typer
 from numpy.typing import NDArray
 
 from export.keys import signing_key
-from export.onnx import to_onnx
+from export.onnx import calibration_to_onnx, to_onnx
 from export.quantize import to_int8
-from firmware_host.bundle import Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
+from firmware_host.bundle import SCHEMA_VERSION, Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError
-from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from firmware_host.patches import PatchRule
 from firmware_host.stack_folder import Split
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.data import Batch, PairSet
-from training.evaluate import Errors, by_objective, judge
+from training.evaluate import Errors, by_objective, codes_from, judge, uncalibrated
+from training.lessons import Lessons
 from training.stacks import read_stacks
 
-_CALIBRATION_PATCHES = 768
+_INT8_PATCHES = 768
 _TEST_FIELDS = 1000
 _MODELS = Path(__file__).parent.parent / "firmware_host" / "models"
 _DEFAULT_KEY = Path.home() / ".config" / "wsi-scanner" / "signing.key"
@@ -51,14 +52,17 @@ def bundle(
     network, settings = load_checkpoint(checkpoint)
     rule = settings.rule
     fp32 = to_onnx(network, rule.size_px)
-    int8 = to_int8(fp32, _pairs(stacks, "train", rule).batch(0, _CALIBRATION_PATCHES, seed=77))
+    calibration = calibration_to_onnx(network, rule.size_px)
+    int8 = to_int8(fp32, Lessons(_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).asked)
     test = _pairs(stacks, "test", rule)
-    errors = {name: _errors(graph, test, rule) for name, graph in (("fp32", fp32), ("int8", int8))}
+    errors = {name: _errors(graph, calibration, test) for name, graph in (("fp32", fp32), ("int8", int8))}
+    if calibration:
+        errors["int8 without calibration"] = _errors(int8, b"", test)
     for label, table in errors.items():
         for group, measured in table.items():
             print(f"{label}, {group}: {measured.line()}")
     manifest = Manifest(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         name=name,
         size_px=rule.size_px,
         sampling=rule.sampling,
@@ -78,7 +82,7 @@ def bundle(
         sha256={},
         tools={"torch": version("torch"), "onnxruntime": version("onnxruntime"), "settings": repr(settings)},
     )
-    write_bundle(out, manifest, int8, fp32, signing_key(key, _MODELS / "trusted"))
+    write_bundle(out, manifest, int8, fp32, calibration, signing_key(key, _MODELS / "trusted"))
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
 
 
@@ -121,15 +125,33 @@ def _pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
     return PairSet(found, rule, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
 
 
-def _errors(graph: bytes, pairs: PairSet, rule: PatchRule) -> dict[str, Errors]:
-    """Errors of a graph in ONNX Runtime on this machine."""
-    session = OrtPatchModel(graph, rule.size_px)
+def _errors(graph: bytes, calibration: bytes, pairs: PairSet) -> dict[str, Errors]:
+    """Errors of a graph in ONNX Runtime on this machine, calibrated by another one where that is not empty."""
+    codes = uncalibrated
+    if calibration:
+        calibrator = OrtCalibrator(calibration)
 
-    def predict(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        chunks = range(0, len(batch.first), 16)
-        answers = [session.predict(batch.first[at : at + 16], batch.second[at : at + 16]) for at in chunks]
+        def calibrate(examples: Batch) -> NDArray[np.float32]:
+            return calibrator.calibrate(examples.first, examples.second, examples.move_dof)
+
+        codes = codes_from(calibrate, pairs, recipe.TEST_PATCHES)
+    fields = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
+    return by_objective(judge(_Chunked(graph, pairs.rule.size_px), codes, fields, pairs.rule.min_weight))
+
+
+class _Chunked:
+    """A graph that is asked for a field's patches at a time, as on the device."""
+
+    def __init__(self, graph: bytes, size_px: int) -> None:
+        self._model = OrtPatchModel(graph, size_px)
+
+    def predict(
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        chunks = range(0, len(first), recipe.TEST_PATCHES)
+        answers = [
+            self._model.predict(first[at : at + recipe.TEST_PATCHES], second[at : at + recipe.TEST_PATCHES], code)
+            for at in chunks
+        ]
         moves, weights = (np.concatenate(part) for part in zip(*answers, strict=True))
         return moves, weights
-
-    fields = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
-    return by_objective(judge(predict, fields, rule.min_weight))

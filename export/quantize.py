@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,13 +19,13 @@ _CHUNK = 32
 
 
 class _Patches(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, batch: Batch) -> None:
-        self._chunks: Iterator[dict[str, NDArray[np.uint8]]] = (
-            {"first": batch.first[at : at + _CHUNK], "second": batch.second[at : at + _CHUNK]}
+    def __init__(self, batch: Batch, fixed: dict[str, NDArray[Any]]) -> None:
+        self._chunks: Iterator[dict[str, NDArray[Any]]] = (
+            {"first": batch.first[at : at + _CHUNK], "second": batch.second[at : at + _CHUNK], **fixed}
             for at in range(0, len(batch.first) - _CHUNK + 1, _CHUNK)
         )
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         return next(self._chunks, None)
 
 
@@ -41,7 +42,7 @@ def to_int8(graph: bytes, calibration: Batch) -> bytes:
         quantize_static(
             prepared,
             target,
-            _Patches(calibration),
+            _Patches(calibration, _unknown(model)),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QInt8,
@@ -52,6 +53,12 @@ def to_int8(graph: bytes, calibration: Batch) -> bytes:
         )
         content: bytes = onnx.load(target).SerializeToString(deterministic=True)
         return content
+
+
+def _unknown(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
+    """The code of a slide that nothing is known of. It enters behind all that is quantised, so any code would do."""
+    lengths = {each.name: each.type.tensor_type.shape.dim[0].dim_value for each in model.graph.input}
+    return {"code": np.zeros(lengths["code"], np.float32)} if "code" in lengths else {}
 
 
 def _outside_the_backbone(model: onnx.ModelProto) -> list[str]:

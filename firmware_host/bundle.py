@@ -26,10 +26,10 @@ from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
 from firmware_host.whole_file import write_whole
 
-SCHEMA_VERSION = 1
-INT8, FP32 = "model_int8.onnx", "model_fp32.onnx"
+SCHEMA_VERSION = 2
+INT8, FP32, CALIBRATION = GRAPHS = ("model_int8.onnx", "model_fp32.onnx", "calibration.onnx")
 _MANIFEST, _SIGNATURE = "manifest.json", "signature"
-_MEMBERS = {_MANIFEST, INT8, FP32, _SIGNATURE}
+_MEMBERS = {_MANIFEST, *GRAPHS, _SIGNATURE}
 _MAX_BYTES = 64 << 20
 
 
@@ -57,11 +57,16 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose signature and hashes have been checked. `sha256` is that of the whole file."""
+    """A bundle whose signature and hashes have been checked.
+
+    :param calibration_graph: from examples to a slide's code; empty where the network cannot be calibrated.
+    :param sha256: of the whole file.
+    """
 
     manifest: Manifest
     int8_graph: bytes
     fp32_graph: bytes
+    calibration_graph: bytes
     sha256: str
 
     @property
@@ -126,19 +131,25 @@ def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
     if not any(_signed_by(key, signature, members[_MANIFEST]) for key in trusted):
         raise UsageError(f"{where}: signed by an unknown key, or its manifest was changed; get it from its maker again")
     manifest = _manifest(members[_MANIFEST], where)
-    for name in (INT8, FP32):
+    for name in GRAPHS:
         if hashlib.sha256(members[name]).hexdigest() != manifest.sha256.get(name):
             raise UsageError(f"{where}: {name} was changed after signing; get it from its maker again")
-    return Bundle(manifest, members[INT8], members[FP32], hashlib.sha256(content).hexdigest())
+    return Bundle(manifest, members[INT8], members[FP32], members[CALIBRATION], hashlib.sha256(content).hexdigest())
 
 
-def write_bundle(path: Path, manifest: Manifest, int8: bytes, fp32: bytes, key: Ed25519PrivateKey) -> None:
-    """Sign and write a bundle whole. The hashes in the manifest are set here."""
-    hashes = {INT8: hashlib.sha256(int8).hexdigest(), FP32: hashlib.sha256(fp32).hexdigest()}
+def write_bundle(
+    path: Path, manifest: Manifest, int8: bytes, fp32: bytes, calibration: bytes, key: Ed25519PrivateKey
+) -> None:
+    """Sign and write a bundle whole. The hashes in the manifest are set here.
+
+    :param calibration: empty where the network cannot be calibrated.
+    """
+    graphs = dict(zip(GRAPHS, (int8, fp32, calibration), strict=True))
+    hashes = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
     text = manifest.model_copy(update={"sha256": hashes}).model_dump_json(indent=1).encode()
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in ((_MANIFEST, text), (INT8, int8), (FP32, fp32), (_SIGNATURE, key.sign(text))):
+        for name, data in ((_MANIFEST, text), *graphs.items(), (_SIGNATURE, key.sign(text))):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)

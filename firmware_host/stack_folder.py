@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -39,12 +40,14 @@ def write_stack(
     optics: Objective,
     pixel_um: float,
     plane_format: PlaneFormat = "jpg",
+    slide: str = "",
 ) -> None:
     """Write one position: its planes with their heights, and their optics.
 
     :param images: (H, W, 3) uint8 each; :param z_um: (planes,) heights relative to focus, negative = below; the file
         keeps nanometres.
     :param plane_format: "jpg" of quality 95, or "png", which loses nothing.
+    :param slide: name of the slide on its scanner, the same for all positions that were taken in one go; "": not known.
     :raises OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +60,7 @@ def write_stack(
         "wavelength_um": optics.wavelength_um,
         "immersion_index": optics.immersion_index,
         "pixel_um": pixel_um,
+        "slide": slide,
     }
     (folder / OPTICS_FILE).write_text(json.dumps(table), encoding="ascii")
 
@@ -82,8 +86,17 @@ def read_height_nm(path: Path) -> int:
     return int((height_um * 1000).to_integral_value())
 
 
-def read_optics(position: Path) -> tuple[Objective, float] | None:
-    """(objective, pixel pitch in um) that a position was taken with; None when it does not say.
+@dataclass(frozen=True)
+class TakenWith:
+    """What a position was taken with, and of which slide; `slide` is empty where that is not known."""
+
+    optics: Objective
+    pixel_um: float
+    slide: str = ""
+
+
+def read_optics(position: Path) -> TakenWith | None:
+    """What a position was taken with; None when it does not say.
 
     :raises UsageError: its `optics.json` is there but cannot be used.
     """
@@ -94,8 +107,9 @@ def read_optics(position: Path) -> tuple[Objective, float] | None:
         table = json.loads(path.read_text(encoding="ascii"))
         own = Objective(float(table["na"]), float(table["wavelength_um"]), float(table["immersion_index"]))
         pitch = float(table["pixel_um"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        slide = str(table.get("slide", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"optics {path}: needs na, wavelength_um, immersion_index and pixel_um as numbers") from error
     if not (0 < own.na < own.immersion_index and own.wavelength_um > 0 and pitch > 0):
         raise UsageError(f"optics {path}: na, wavelength_um or pixel_um out of range")
-    return own, pitch
+    return TakenWith(own, pitch, slide)

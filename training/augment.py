@@ -24,8 +24,13 @@ _POOL_SIDE = 1024
 _NOISE = torch.from_numpy(np.random.default_rng(41).standard_normal(_POOL_SIDE**2, dtype=np.float32))
 
 
-def placed(pair: Images, rng: np.random.Generator) -> Images:
-    """Lay a square down in one of its eight ways; sometimes compress it as a camera would.
+def draw_jpeg(rng: np.random.Generator) -> int | None:
+    """The JPEG quality of a camera; None: it does not compress."""
+    return int(rng.integers(60, 96)) if rng.random() < _JPEG_SHARE else None
+
+
+def placed(pair: Images, rng: np.random.Generator, jpeg: int | None) -> Images:
+    """Lay a square down in one of its eight ways, and compress it as its camera does.
 
     :param pair: (2, P, P, 3) uint8, the first and the second frame; the result has the same shape.
     """
@@ -33,24 +38,24 @@ def placed(pair: Images, rng: np.random.Generator) -> Images:
     if transpose:
         pair = pair.swapaxes(1, 2)
     pair = pair[:, :: -1 if flip_y else 1, :: -1 if flip_x else 1]
-    if rng.random() < _JPEG_SHARE:
-        quality = int(rng.integers(60, 96))
-        pair = np.stack([_compressed(frame, quality) for frame in pair])
-    return pair
+    return pair if jpeg is None else np.stack([_compressed(frame, jpeg) for frame in pair])
 
 
-def developed(first: Tensor, second: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Luminance of a batch of pairs under another exposure, tone curve, white balance and noise for each pair.
+def developed(
+    first: Tensor, second: Tensor, camera: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Luminance of a batch of pairs under another exposure, tone curve, white balance and noise for each camera.
 
-    :param first, second: (N, P, P, 3) uint8.
+    :param first, second: (N, P, P, 3) uint8; :param camera: (N,) number of the camera that took the pair, from 0.
     :returns: two (N, 1, P, P) float32, 0 to 1, on the same device.
     """
     count, device = len(first), first.device
-    gain = rng.uniform(0.75, 1.1, (count, 1)) * rng.uniform(0.85, 1.15, (count, 3))
-    bend = rng.uniform(-0.35, 0.35, (count, 1))  # x + bend·x·(1 - x): the tone curve
+    cameras = int(camera.max()) + 1
+    gain = (rng.uniform(0.75, 1.1, (cameras, 1)) * rng.uniform(0.85, 1.15, (cameras, 3)))[camera]
+    bend = rng.uniform(-0.35, 0.35, (cameras, 1))[camera]  # x + bend·x·(1 - x): the tone curve
+    soft = np.where(rng.random(cameras) < _SOFT_SHARE, rng.uniform(-0.12, 0.15, cameras), 0)[camera]
+    noise = np.where(rng.random(cameras) < _NOISE_SHARE, rng.uniform(0.5, 3.0, cameras) / 255, 0)[camera]
     flicker = 1 + rng.normal(0, 0.01, (2, count, 1))
-    soft = np.where(rng.random(count) < _SOFT_SHARE, rng.uniform(-0.12, 0.15, count), 0)
-    noise = np.where(rng.random(count) < _NOISE_SHARE, rng.uniform(0.5, 3.0, count) / 255, 0)
     result = []
     for frame, images in enumerate((first, second)):
         light = torch.zeros(images.shape[:3], device=device)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
 from firmware_host.focus.vote import vote
+from firmware_host.inference.port import PatchModel
 from training.data import Batch, Field, Fields, PairSet
 from training.network import FocusNetwork
 
-Predict = Callable[[Batch], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Patches -> (N,) moves in DoF, (N,) weights: a network, or a graph in ONNX Runtime."""
+Codes = Callable[[str], NDArray[np.float32] | None]
+"""Name of a stack -> the code of its slide; None: nothing is known of it."""
 
 _CHUNK = 64
 _NEAR_DOF = 3.0
@@ -76,27 +77,60 @@ class Errors:
         )
 
 
-def network_predict(network: FocusNetwork) -> Predict:
-    """A network's answers, in small chunks, on the device that it is on."""
+class TorchModel:
+    """A `PatchModel` (`firmware_host.inference.port`) that torch runs, in small chunks, where the network is."""
 
-    def predict(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        device = next(network.parameters()).device
+    def __init__(self, network: FocusNetwork) -> None:
+        self._network = network
+        self._device = next(network.parameters()).device
+
+    def predict(
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         moves, weights = [], []
+        known = None if code is None else torch.from_numpy(code).to(self._device)
         with torch.inference_mode():
-            for start in range(0, len(batch.first), _CHUNK):
+            for start in range(0, len(first), _CHUNK):
                 part = slice(start, start + _CHUNK)
-                pair = (torch.from_numpy(images[part]).to(device) for images in (batch.first, batch.second))
-                move, weight = network(*pair)
+                pair = (torch.from_numpy(images[part]).to(self._device) for images in (first, second))
+                move, weight = self._network(*pair, known)
                 moves.append(move.cpu().numpy())
                 weights.append(weight.cpu().numpy())
         return np.concatenate(moves), np.concatenate(weights)
 
-    return predict
+    def calibrate(self, examples: Batch) -> NDArray[np.float32]:
+        """The code of the slide that the examples were taken on."""
+        with torch.inference_mode():
+            arrays = (examples.first, examples.second, examples.move_dof)
+            code: NDArray[np.float32] = (
+                self._network.calibrate(*(torch.from_numpy(array).to(self._device) for array in arrays)).cpu().numpy()
+            )
+        return code
 
 
-def judge(predict: Predict, fields: Fields, min_weight: float) -> list[Judged]:
+def codes_from(calibrate: Callable[[Batch], NDArray[np.float32]], pairs: PairSet, patches: int) -> Codes:
+    """Every stack calibrated by other places of its slide, never by its own."""
+
+    def code(stack: str) -> NDArray[np.float32] | None:
+        examples = pairs.examples(stack, patches)
+        return calibrate(examples) if len(examples.first) else None
+
+    return code
+
+
+def uncalibrated(stack: str) -> NDArray[np.float32] | None:  # noqa: ARG001
+    """For no stack anything is known of its slide."""
+    return None
+
+
+def judge(model: PatchModel, codes: Codes, fields: Fields, min_weight: float) -> list[Judged]:
     """Ask for every patch, let the patches of each field vote."""
-    moves, weights = predict(fields.patches)
+    patches = fields.patches
+    moves, weights = (np.empty(len(fields.number), np.float32) for _ in range(2))
+    stack_of = np.array([field.stack for field in fields.fields])[fields.number]
+    for stack in np.unique(stack_of):
+        of = np.flatnonzero(stack_of == stack)
+        moves[of], weights[of] = model.predict(patches.first[of], patches.second[of], codes(str(stack)))
     judged = []
     for number, field in enumerate(fields.fields):
         of = fields.number == number
@@ -111,8 +145,10 @@ def judge(predict: Predict, fields: Fields, min_weight: float) -> list[Judged]:
 
 
 def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int, min_weight: float) -> Errors:
-    """Errors over `count` pairs of frames spread over the set."""
-    return summarise(judge(network_predict(network), pairs.fields(count, patches, seed=5), min_weight))
+    """Errors over `count` pairs of frames spread over the set, calibrated where that is possible."""
+    model = TorchModel(network)
+    codes = uncalibrated if network.calibrator is None else codes_from(model.calibrate, pairs, patches)
+    return summarise(judge(model, codes, pairs.fields(count, patches, seed=5), min_weight))
 
 
 def by_objective(judged: Sequence[Judged]) -> dict[str, Errors]:

@@ -22,8 +22,9 @@ from torch import Tensor
 from firmware_host.errors import ScannerError
 from training.augment import developed
 from training.checkpoint import load_run, save_checkpoint, save_run
-from training.data import Batch, PairSet
+from training.data import PairSet
 from training.evaluate import Errors, field_errors
+from training.lessons import Lesson, Lessons
 from training.loss import focus_loss
 from training.network import FocusNetwork
 from training.settings import FitSettings
@@ -80,8 +81,8 @@ def fit(
         start, state = load_run(state_file, settings)
         run.restore(state)
     began = time.monotonic()
-    for step, batch in _batches(fabric, train, settings, start):
-        run.learn(step, batch)
+    for step, lesson in _lessons(fabric, train, settings, start):
+        run.learn(step, lesson)
         done = step + 1
         last = done == settings.steps
         errors = None
@@ -121,7 +122,7 @@ class _Run:
             network.parameters(), lr=settings.peak_lr, weight_decay=settings.weight_decay
         )
         self._module, self._optimiser = fabric.setup(network, optimiser)
-        self._module.mark_forward_method("from_light")
+        self._module.mark_forward_method("learn")
         self._network = network
         self._schedule: Any = (
             torch.optim.lr_scheduler.StepLR(optimiser, max(1, _HALVING_EPOCHS * pairs // settings.batch), 0.5)
@@ -140,16 +141,24 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self._best_error = float("inf")
 
-    def learn(self, step: int, batch: Batch) -> None:
+    def learn(self, step: int, lesson: Lesson) -> None:
         """One batch."""
         settings, fabric = self._settings, self._fabric
         # Dropout too is a function of the step, so that a resumed run draws what an unbroken one does.
         torch.manual_seed(hash((settings.seed, step, fabric.global_rank)))
         rng = np.random.default_rng([settings.seed, step, fabric.global_rank, 1])
-        first, second, truth = (
-            torch.from_numpy(part).to(fabric.device) for part in (batch.first, batch.second, batch.move_dof)
+        asked, asked_of, shown, shown_of = lesson.asked, lesson.asked_of, lesson.shown, lesson.shown_of
+        pairs = (np.concatenate(frames) for frames in ((asked.first, shown.first), (asked.second, shown.second)))
+        first, second = (torch.from_numpy(frames).to(fabric.device) for frames in pairs)
+        first, second = developed(first, second, np.concatenate([asked_of, shown_of]), rng)
+        count = len(asked_of)
+        truth, moves, known, of = (
+            torch.from_numpy(part).to(fabric.device)
+            for part in (asked.move_dof, shown.move_dof, lesson.known, asked_of)
         )
-        move, weight = self._module.from_light(*developed(first, second, rng))
+        move, weight = self._module.learn(
+            (first[:count], second[:count]), (first[count:], second[count:]), moves, known, of
+        )
         if not settings.texture_weight:
             weight = torch.ones_like(weight)
         phase_2 = step >= settings.phase_2 * settings.steps
@@ -198,17 +207,18 @@ class _Run:
                 old.copy_(new)
 
 
-def _batches(fabric: Fabric, train: PairSet, settings: FitSettings, start: int) -> Iterator[tuple[int, Batch]]:
-    """This process's share of the run's batches in order, the next one being drawn while one is learnt from."""
-    size = max(1, settings.batch // fabric.world_size)
+def _lessons(fabric: Fabric, train: PairSet, settings: FitSettings, start: int) -> Iterator[tuple[int, Lesson]]:
+    """This process's share of the run's lessons in order, the next one being drawn while one is learnt from."""
+    examples = settings.examples if settings.code_size else 0
+    source = Lessons(train, max(1, settings.batch // fabric.world_size), examples, settings.seed)
 
-    def draw(step: int) -> Batch:
-        return train.batch(step * fabric.world_size + fabric.global_rank, size, settings.seed)
+    def draw(step: int) -> Lesson:
+        return source.lesson(step * fabric.world_size + fabric.global_rank)
 
     with ThreadPoolExecutor(1) as ahead:
         waiting = ahead.submit(draw, start)
         for step in range(start, settings.steps):
-            batch = waiting.result()
+            lesson = waiting.result()
             if step + 1 < settings.steps:
                 waiting = ahead.submit(draw, step + 1)
-            yield step, batch
+            yield step, lesson

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from firmware_host.errors import UsageError
 from firmware_host.patches import LUMINANCE
+from training.calibrator import Calibrator
 from training.mobilenet import MobileNetV2, MobileNetV3Small
 from training.recipe import RULE
 from training.settings import Backbone, FitSettings, Inputs
@@ -30,9 +31,9 @@ _LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any differenc
 class FocusNetwork(nn.Module):
     """Two raw patches to the move that brings the second one into focus.
 
-    forward: `first`, `second` (N, H, W, 3) uint8 RGB of the same place, `second` higher by the rule's delta ->
-    `move_dof` (N,) in depths of field, positive = up; `weight` (N,) texture, the standard deviation of luminance
-    over both patches, 0 (flat) to 0.5.
+    forward: `first`, `second` (N, H, W, 3) uint8 RGB of the same place, `second` higher by the rule's delta, and the
+    slide's `code`, (code,) or (N, code) -> `move_dof` (N,) in depths of field, positive = up; `weight` (N,) texture,
+    the standard deviation of luminance over both patches, 0 (flat) to 0.5.
 
     :param inputs: what the convolutions see. "difference" is the paper's: the signed difference by its own
         deviation. "difference+second" scales the difference by the patches' contrast instead, which keeps how much
@@ -42,6 +43,8 @@ class FocusNetwork(nn.Module):
     :param spectra: width of two layers between pooling and answer, which see the patches' spectra (`RadialSpectra`)
         beside what the backbone makes of the images; 0: none, the backbone answers.
     :param size_px: side of a patch; only the spectra need to know.
+    :param code: numbers that a calibration gives (`calibrate`), all 0 for a slide that nothing is known of; 0: the
+        network cannot be calibrated, which it cannot without spectra either.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class FocusNetwork(nn.Module):
         spectra: int = 0,
         size_px: int = RULE.size_px,
         backbone: Backbone = "mobilenet-v2",
+        code: int = 0,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -60,8 +64,11 @@ class FocusNetwork(nn.Module):
         seen = max(spectra // 4, 1)
         self.backbone = _BACKBONES[backbone](width, in_channels, seen)
         self.spectra = RadialSpectra(size_px) if spectra else None
+        self.calibrator: Calibrator | None = None
         if self.spectra is not None:
             self.norm = nn.BatchNorm1d(self.spectra.features, affine=False)
+            if code:
+                self.calibrator = Calibrator(self.spectra.features, spectra, code)
             self.head = nn.Sequential(
                 nn.Linear(self.spectra.features + seen, spectra),
                 nn.Hardswish(),
@@ -69,23 +76,66 @@ class FocusNetwork(nn.Module):
                 nn.Hardswish(),
                 nn.Linear(spectra, 1),
             )
+            self.peculiar = nn.Linear(code, spectra, bias=False) if code else None
         self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
 
     @classmethod
     def of(cls, settings: FitSettings) -> FocusNetwork:
         """The network that the settings describe, with random weights."""
-        return cls(settings.width, settings.inputs, settings.fold, settings.spectra, settings.patch, settings.backbone)
+        return cls(
+            settings.width,
+            settings.inputs,
+            settings.fold,
+            settings.spectra,
+            settings.patch,
+            settings.backbone,
+            settings.code_size,
+        )
 
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        return self.from_light(self._light(first), self._light(second))
+    def forward(self, first: Tensor, second: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.from_light(self._light(first), self._light(second), code)
 
-    def from_light(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+    def from_light(self, before: Tensor, after: Tensor, code: Tensor | None) -> tuple[Tensor, Tensor]:
         """What follows luminance: two (N, 1, H, W), 0 to 1 -> `move_dof`, `weight`. Training augments before it."""
         first, second, weight = self.prepare(before, after)
         answer = self.backbone(self.images(first, second))
         if self.spectra is not None:
-            answer = self.head(torch.cat([answer, self.norm(self.spectra(first, second))], 1))
+            hidden = self.head[0](torch.cat([answer, self.norm(self.spectra(first, second))], 1))
+            if self.peculiar is not None and code is not None:
+                hidden = hidden + self.peculiar(code)
+            answer = self.head[1:](hidden)
         return answer.float().squeeze(1) * _OUTPUT_DOF, weight
+
+    def calibrate(self, first: Tensor, second: Tensor, move_dof: Tensor) -> Tensor:
+        """The code of a slide, (code,), from E pairs of raw patches taken on it and the right answers, (E,) DoF."""
+        return self.calibrate_light(self._light(first), self._light(second), move_dof, 1).squeeze(0)
+
+    def calibrate_light(self, before: Tensor, after: Tensor, move_dof: Tensor, slides: int) -> Tensor:
+        """The same from luminance, for several slides of equally many examples at once: (slides, code)."""
+        assert self.spectra is not None
+        assert self.calibrator is not None
+        first, second, weight = self.prepare(before, after)
+        code: Tensor = self.calibrator(self.spectra(first, second), move_dof, weight, slides)
+        return code
+
+    def learn(
+        self, asked: tuple[Tensor, Tensor], shown: tuple[Tensor, Tensor], shown_dof: Tensor, known: Tensor, of: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A lesson, as one pass: calibrate with what is shown, answer what is asked.
+
+        :param asked: luminance of the (N) pairs that are asked; :param of: (N,) the slide of each, 0 to S - 1.
+        :param shown: luminance of the examples, equally many for each slide in `known`, one slide after the other.
+        :param shown_dof: their moves; :param known: (G,) the slides that have examples.
+        """
+        code = None
+        if self.calibrator is not None:
+            code = shown_dof.new_zeros(int(of.max()) + 1, self.calibrator.code)
+            if len(known):
+                code = code.index_copy(0, known, self.calibrate_light(*shown, shown_dof, len(known)))
+            else:  # every process must have gradients for the same parameters
+                code = code + 0 * sum(parameter.sum() for parameter in self.calibrator.parameters())
+            code = code[of]
+        return self.from_light(*asked, code)
 
     def prepare(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Luminance of both frames, (N, 1, H, W), to mean 0 in units of their common contrast; and that, (N,)."""

@@ -21,9 +21,12 @@ class FitSettings:
     :param patch: side of a patch, pixels.
     :param spectra: width of the layers that judge the patches' spectra beside what the backbone saw; 0: no spectra, as
         in the paper.
+    :param code: numbers that a calibration on the slide gives the network; 0: it cannot be calibrated, nor can it
+        without spectra.
     :param schedule: "one-cycle" warms up and falls to zero once over the run, with AdamW; "halving" is the paper's,
         Adam with the rate halved every 20 epochs.
     :param batch: patch pairs of all processes together.
+    :param examples: pairs that calibrate for one slide in a batch, beside those that are asked.
     :param texture_weight: weigh patches by their texture (the paper's phase 1), or all alike.
     :param phase_2: share of the run after which nearness to focus weighs too; 1: never.
     :param ema: decay of the averaged weights, which are the ones that are kept; 0 keeps the last ones.
@@ -34,9 +37,11 @@ class FitSettings:
     inputs: Inputs = "difference+second"
     fold: int = 2
     spectra: int = 256
+    code: int = 8
     patch: int = RULE.size_px
     steps: int = 9000
     batch: int = 64
+    examples: int = 12
     schedule: Schedule = "one-cycle"
     peak_lr: float = 2e-3
     weight_decay: float = 1e-4
@@ -44,6 +49,11 @@ class FitSettings:
     phase_2: float = 0.5
     ema: float = 0.998
     seed: int = 1
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of the code that the network really takes."""
+        return self.code if self.spectra else 0
 
     @property
     def rule(self) -> PatchRule:
@@ -54,6 +64,14 @@ class FitSettings:
 PRESETS: dict[Preset, FitSettings] = {
     "default": FitSettings(),
     "paper": FitSettings(
-        width=1.0, inputs="difference", fold=1, spectra=0, schedule="halving", peak_lr=1e-3, weight_decay=0.0, ema=0.0
+        width=1.0,
+        inputs="difference",
+        fold=1,
+        spectra=0,
+        code=0,
+        schedule="halving",
+        peak_lr=1e-3,
+        weight_decay=0.0,
+        ema=0.0,
     ),
 }

@@ -13,7 +13,7 @@ import numpy as np
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
-from firmware_host.stack_folder import SUFFIXES, Split, read_height_nm, read_optics
+from firmware_host.stack_folder import SUFFIXES, Split, TakenWith, read_height_nm, read_optics
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,17 @@ class Plane:
 
 @dataclass(frozen=True)
 class Stack:
-    """One position: its planes in order of height, and the optics that it was taken with."""
+    """One position: its planes in order of height, and the optics that it was taken with.
+
+    :param slide: positions of the same name were taken on one slide in one go, so that one may calibrate for the
+        others; empty: not known.
+    """
 
     name: str
     planes: tuple[Plane, ...]
     optics: Objective
     pixel_um: float
+    slide: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,8 @@ def read_stacks(root: Path, split: Split, optics: Objective, pixel_um: float) ->
         if len(planes) < 2:
             skipped.append(Skipped(position, f"{len(planes)} usable planes; two at least are needed"))
             continue
-        own_optics, own_pixel_um = read_optics(position) or (optics, pixel_um)
-        stacks.append(Stack(position.name, tuple(planes), own_optics, own_pixel_um))
+        taken = read_optics(position) or TakenWith(optics, pixel_um)
+        stacks.append(Stack(position.name, tuple(planes), taken.optics, taken.pixel_um, taken.slide))
     if not stacks:
         first = f"; first problem: {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise UsageError(f"stacks {folder}: no usable position{first}")

@@ -1,7 +1,8 @@
 """Z-stacks rendered by many different twins, in the stack folders that every tool here reads.
 
-Every section is another tissue under another objective and another camera: what the optical units do not take out
-(thickness, aberrations, noise, colour) is what varies here, so that the network must not rely on it.
+Every slide is another tissue under another objective and another camera: what the optical units do not take out
+(thickness, aberrations, condenser, noise, colour) is what varies here. A slide gives stacks of two places: pairs of
+frames of the one, with known answers, calibrate the network for the other.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from training.recipe import DELTA_TOLERANCE, NA_RANGE, RULE, TEST_NA
 
 FIELD_PX = {"train": 256, "test": 512}
 LOWEST_DOF, HIGHEST_DOF = -9.0, 6.6  # of the first frame of the lowest pair, and the second of the highest
+_PLACES = ("a", "b")
 _STEP_DOF = RULE.delta_dof * DELTA_TOLERANCE
 _DIAMETER_UM = 2600.0
 _CENTRE_UM = (1500.0, 1500.0)
@@ -43,27 +45,27 @@ class _Job:
 
 def synthesize(
     out: Path,
-    positions: int,
-    test_positions: int,
+    slides: int,
+    test_slides: int,
     seed: int,
     workers: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Render `positions` training stacks and `test_positions` test stacks below `out`, each of a section of its own.
+    """Render two stacks of each of `slides` training slides and `test_slides` test slides below `out`.
 
     The same seed gives the same files, whatever the number of workers.
 
     :param workers: processes that render side by side.
-    :param progress: called with (stacks done, stacks in all).
+    :param progress: called with (slides done, slides in all).
     """
-    jobs = [_Job(out, "train", number, seed) for number in range(positions)]
-    jobs += [_Job(out, "test", positions + number, seed) for number in range(test_positions)]
+    jobs = [_Job(out, "train", number, seed) for number in range(slides)]
+    jobs += [_Job(out, "test", slides + number, seed) for number in range(test_slides)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for done, _ in enumerate(pool.imap_unordered(_render_stack, jobs), start=1):
+        for done, _ in enumerate(pool.imap_unordered(_render_slide, jobs), start=1):
             progress(done, len(jobs))
 
 
-def _render_stack(job: _Job) -> None:
+def _render_slide(job: _Job) -> None:
     rng = np.random.default_rng([job.seed, job.number])
     na = float(rng.uniform(*NA_RANGE)) if job.split == "train" else TEST_NA[job.number % len(TEST_NA)]
     optics = Objective(na, wavelength_um=0.55)
@@ -79,17 +81,21 @@ def _render_stack(job: _Job) -> None:
         pixel_um,
     )
     sensor = Sensor(_draw_sensor(rng), shape, specimen_seed)
-    x_um, y_um, focus_um = _textured_place(rng, column)
-    z_um = plane_heights_um(rng, optics, job.split)
-    # The stage does not rise quite straight.
-    path_px = np.cumsum(rng.normal(0, rng.uniform(0, 0.3), (len(z_um), 2)), axis=0)
-    images = [
-        sensor.expose(
-            column.transmittance(x_um, y_um, focus_um + z, sideways_px=(right, down)), rng.normal(1, 0.01), index
-        )
-        for index, (z, (right, down)) in enumerate(zip(z_um, path_px.tolist(), strict=True))
-    ]
-    write_stack(job.out / "X" / job.split / f"s{job.number:05d}", images, z_um, optics, pixel_um)
+    sway_px = float(rng.uniform(0, 0.3))  # the stage does not rise quite straight
+    slide = f"s{job.number:05d}"
+    for at, place in enumerate(_PLACES):
+        x_um, y_um, focus_um = _textured_place(rng, column)
+        z_um = plane_heights_um(rng, optics, job.split)
+        path_px = np.cumsum(rng.normal(0, sway_px, (len(z_um), 2)), axis=0)
+        images = [
+            sensor.expose(
+                column.transmittance(x_um, y_um, focus_um + z, sideways_px=(right, down)),
+                rng.normal(1, 0.01),
+                at * len(z_um) + index,
+            )
+            for index, (z, (right, down)) in enumerate(zip(z_um, path_px.tolist(), strict=True))
+        ]
+        write_stack(job.out / "X" / job.split / (slide + place), images, z_um, optics, pixel_um, slide=slide)
 
 
 def _draw_specimen(rng: np.random.Generator, split: Split, seed: int, pixel_um: float) -> Specimen:

@@ -26,9 +26,7 @@ def scan(
     slide: Annotated[Path | None, typer.Option(help="Emulated scanner: an image to lay on the stage.")] = None,
     seed: Annotated[int, typer.Option(help="Emulated scanner: which slide, which noise.", min=0)] = 1,
     method: Annotated[Method, typer.Option(help="How to focus.")] = "two-shot",
-    focus_offset: Annotated[
-        bool, typer.Option(help="Measure the network's focus offset on this slide before the scan.")
-    ] = True,
+    calibration: Annotated[bool, typer.Option(help="Calibrate the network on this slide before the scan.")] = True,
     compare_sweep: Annotated[
         bool, typer.Option("--compare-sweep", help="Emulated scanner: focus some fields by contrast sweep too.")
     ] = False,
@@ -44,7 +42,7 @@ def scan(
         slide=slide,
         region=None if region is None else parse_region(region),
         method=method,
-        focus_offset=focus_offset,
+        calibration=calibration,
         compare_sweep=compare_sweep,
     )
     cancel = CancelToken()

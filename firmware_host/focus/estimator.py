@@ -16,6 +16,9 @@ from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule, cut_patches
 from firmware_host.profile import FocusTable
 
+Images = NDArray[np.uint8]
+Code = NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,7 +37,6 @@ class Estimate:
 class TwoShotEstimator:
     """Judges a field by its most textured patches.
 
-    :param offset_um: added to every move: what this scanner and slide differ by from those of the training.
     :raises UsageError: the camera's frames hold fewer patches than a field needs.
     """
 
@@ -46,9 +48,8 @@ class TwoShotEstimator:
         pixel_um: float,
         shape: tuple[int, int],
         focus: FocusTable,
-        offset_um: float = 0.0,
     ) -> None:
-        self._offset_um = offset_um
+        self._code: Code | None = None
         self._model = model
         self._rule = rule
         self._focus = focus
@@ -61,19 +62,26 @@ class TwoShotEstimator:
                 f"focus.min_patches is {focus.min_patches}; lower it, or use larger frames"
             )
 
-    def with_offset(self, offset_um: float) -> TwoShotEstimator:
-        """The same estimator with another offset."""
+    def with_code(self, code: Code | None) -> TwoShotEstimator:
+        """The same estimator for a slide with that code; None: nothing is known of the slide."""
         other = copy.copy(self)
-        other._offset_um = offset_um
+        other._code = code
         return other
 
-    def estimate(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Estimate:
+    def estimate(self, first: Images, second: Images) -> Estimate:
         """The move for a field from its two (H, W, 3) uint8 frames, the second `delta` higher."""
-        patches = cut_patches(first, second, self._rule, self._side, self._focus.patches)
-        moves, weights = self._model.predict(*patches)
+        return self.judge(*self.cut(first, second))
+
+    def cut(self, first: Images, second: Images) -> tuple[Images, Images]:
+        """The patches of both frames that the network is asked about."""
+        return cut_patches(first, second, self._rule, self._side, self._focus.patches)
+
+    def judge(self, first: Images, second: Images) -> Estimate:
+        """The move for a field from its patches."""
+        moves, weights = self._model.predict(first, second, self._code)
         result = vote(moves, weights, self._rule.min_weight, self._focus.min_patches)
         if result is None:
             return Estimate(0.0, 0.0, 0, "blank")
         status: Literal["ok", "uncertain"] = "ok" if result.spread <= self._focus.max_spread_dof else "uncertain"
-        move_um = result.value * self._dof_um + self._offset_um
+        move_um = result.value * self._dof_um
         return Estimate(move_um, result.spread * self._dof_um, result.patches, status)

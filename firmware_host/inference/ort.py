@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,42 @@ class OrtPatchModel:
     """
 
     def __init__(self, graph: bytes, size_px: int, threads: int = 1) -> None:
+
+        self._session = _Session(graph, threads)
+        self._unknown = np.zeros(self._session.inputs.get("code", 0), np.float32)
+        blank = np.zeros((1, size_px, size_px, 3), np.uint8)
+        self.predict(blank, blank, None)
+
+    def predict(
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        feed: dict[str, NDArray[Any]] = {"first": first, "second": second}
+        if len(self._unknown):
+            feed["code"] = self._unknown if code is None else code
+        moves, weights = self._session.run(["move_dof", "weight"], feed)
+        return moves, weights
+
+
+class OrtCalibrator:
+    """A Calibrator from the bytes of an ONNX graph.
+
+    :raises UsageError: the graph cannot be loaded.
+    """
+
+    def __init__(self, graph: bytes, threads: int = 1) -> None:
+        self._session = _Session(graph, threads)
+
+    def calibrate(
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], move_dof: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        (code,) = self._session.run(["code"], {"first": first, "second": second, "move_dof": move_dof})
+        return code
+
+
+class _Session:
+    """A graph, loaded. `inputs` names each of its inputs, with the length of its first axis where that is fixed."""
+
+    def __init__(self, graph: bytes, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -29,16 +67,15 @@ class OrtPatchModel:
         except Exception as error:  # onnxruntime raises its own, undocumented kinds
             reason = str(error).splitlines()[0]
             raise UsageError(f"bundle: its graph cannot be loaded: {reason}; export it again") from error
-        blank = np.zeros((1, size_px, size_px, 3), np.uint8)
-        self.predict(blank, blank)
+        lengths = {each.name: each.shape[0] for each in self._session.get_inputs()}
+        self.inputs = {name: length for name, length in lengths.items() if isinstance(length, int)}
 
-    def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def run(self, outputs: list[str], feed: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """:raises HardwareError: the runtime failed, or an answer is not finite."""
         try:
-            moves, weights = self._session.run(["move_dof", "weight"], {"first": first, "second": second})
+            answers: list[NDArray[np.float32]] = self._session.run(outputs, feed)
         except Exception as error:  # see above
             raise HardwareError(f"inference failed: {str(error).splitlines()[0]}") from error
-        if not (np.isfinite(moves).all() and np.isfinite(weights).all()):
+        if not all(np.isfinite(answer).all() for answer in answers):
             raise HardwareError("inference: the network's answer is not a number; verify the bundle")
-        return moves, weights
+        return answers

@@ -12,11 +12,25 @@ class PatchModel(Protocol):
     """A network from pairs of raw patches to moves."""
 
     def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8]
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The answers for N >= 1 patches.
 
         :param first, second: (N, P, P, 3) uint8 RGB, the second `delta` higher.
+        :param code: of the slide, from a calibration; None: nothing is known of it.
         :returns: (N,) moves in depths of field, positive = up, and (N,) texture weights >= 0, all finite.
         :raises HardwareError: the backend failed, or an answer is not finite.
+        """
+
+
+class Calibrator(Protocol):
+    """A network from examples to the code of a slide."""
+
+    def calibrate(
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], move_dof: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The code, (K,), from N >= 1 pairs of patches taken on one slide.
+
+        :param first, second: as for a PatchModel; :param move_dof: (N,) the right answer to each.
+        :raises HardwareError: the backend failed, or the code is not finite.
         """

@@ -7,6 +7,7 @@ to say in the end how good the labels are. Frames are kept raw, as the focus loo
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -151,6 +152,7 @@ class Collector:
         self._least_regions = request.profile.focus.min_patches
         self._tests = numbers_for_testing(request.positions, request.test_share)
         self._written = 0
+        self._slide = ""  # a name for it, made of the first frame
 
     def run(self, sites: Sequence[Site], start_z_um: float, tell: Tell) -> None:
         """Take as many stacks as were asked for; a field that is no good is replaced by another.
@@ -216,9 +218,12 @@ class Collector:
     def _write(self, site: Site, taken: _Taken, focus: StackFocus) -> None:
         profile, out = self._request.profile, self._request.out
         images, heights = [frame.image for frame in taken.frames], taken.z_um - focus.z_um
+        if not self._slide:  # noise makes the first frame another one on every slide
+            self._slide = f"{zlib.crc32(images[0].tobytes()):08x}"
         place = out / "X" / self._split() / _name(site)
         with self._scanner.clock.work("write"), _disk(out), whole_folder(place, out / _PART) as part:
-            write_stack(part, images, heights, profile.optics, profile.camera.pixel_um, self._request.plane_format)
+            pixel_um, plane_format = profile.camera.pixel_um, self._request.plane_format
+            write_stack(part, images, heights, profile.optics, pixel_um, plane_format, self._slide)
         if self._scanner.truth is not None:
             nearest = int(np.argmin(np.abs(heights)))
             true_um = self._scanner.truth(taken.frames[nearest])

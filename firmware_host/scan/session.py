@@ -12,18 +12,18 @@ from typing import Literal
 from firmware_host.bundle import Bundle
 from firmware_host.cancel import CancelToken
 from firmware_host.errors import Cancelled, ScannerError, UsageError
+from firmware_host.focus.calibration import Calibration
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.loop import TwoShotFocus
-from firmware_host.focus.offset import FocusOffset
 from firmware_host.focus.result import FocusMethod
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner, open_scanner
-from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from firmware_host.profile import Profile
+from firmware_host.scan.calibration import calibrate_on_slide
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.light import FlatField
-from firmware_host.scan.offset import offset_of_slide
 from firmware_host.scan.plan import Region, Site
 from firmware_host.scan.scan import Scan
 from firmware_host.scan.survey import Survey, region_to_survey, survey
@@ -46,7 +46,7 @@ class ScanRequest:
     """What the user asked for.
 
     :param region: None scans all the tissue that the coarse pass finds.
-    :param focus_offset: measure the slide's focus offset first (`firmware_host.focus.offset`).
+    :param calibration: calibrate the network on the slide first (`firmware_host.focus.calibration`).
     :param compare_sweep: on the twin: focus some of the same fields by contrast sweep too, for the report.
     """
 
@@ -57,7 +57,7 @@ class ScanRequest:
     slide: Path | None
     region: Region | None
     method: Method
-    focus_offset: bool
+    calibration: bool
     compare_sweep: bool
 
 
@@ -89,7 +89,9 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
     try:
         prepared = _prepare(scanner, request, region, tell)
         found = prepared.found
-        folder.log("prepared", fields=len(found.sites), offset=prepared.offset and prepared.offset.line())
+        folder.log(
+            "prepared", fields=len(found.sites), calibration=prepared.calibration and prepared.calibration.line()
+        )
         scan = Scan(scanner, prepared.method, found.flat_field, folder)
         try:
             scan.run(found.sites, found.start_z_um, lambda p: tell("scanning", p.done / p.total, p.seconds_left))
@@ -109,11 +111,11 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a scan starts with. `offset` is None where none was measured."""
+    """What a scan starts with. `calibration` is None where none was made."""
 
     found: Survey
     method: FocusMethod
-    offset: FocusOffset | None
+    calibration: Calibration | None
 
 
 def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> _Prepared:
@@ -126,14 +128,16 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
     if estimator is None:
         return _Prepared(found, sweep, None)
-    offset = None
-    if request.focus_offset:
-        tell("measuring the focus offset", 0.0, None)
-        offset = offset_of_slide(scanner, eye, sweep, estimator, found)
+    calibration = None
+    if request.calibration and request.bundle.calibration_graph:
+        calibrator = OrtCalibrator(request.bundle.calibration_graph)
+        calibration = calibrate_on_slide(
+            scanner, eye, sweep, estimator, calibrator, found, lambda share: tell("calibrating", share, None)
+        )
     profile = scanner.profile
-    shifted = estimator.with_offset(0.0 if offset is None else offset.um)
-    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, shifted, sweep, profile.optics, profile.focus)
-    return _Prepared(found, loop, offset)
+    told = estimator.with_code(None if calibration is None else calibration.code)
+    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, told, sweep, profile.optics, profile.focus)
+    return _Prepared(found, loop, calibration)
 
 
 def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
@@ -227,7 +231,7 @@ def _settings(
         f"depth of field {profile.optics.depth_of_field_um:.2f} um",
         "bundle": f"{manifest.name}, sha256 {request.bundle.sha256[:16]}",
         "method": request.method,
-        "focus offset": "none" if prepared.offset is None else prepared.offset.line(),
+        "calibration": "none" if prepared.calibration is None else prepared.calibration.line(),
         "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
         "flat field": views,
         "software": f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}",

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from export.keys import signing_key
-from export.onnx import OPSET, to_onnx
+from export.onnx import OPSET, calibration_to_onnx, to_onnx
 from export.quantize import to_int8
 from firmware_host.errors import UsageError
-from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from training.data import Batch
 from training.network import FocusNetwork
 
 SIZE = 64
+CODE = np.array([0.9, -0.8, 0.7, -0.9], np.float32)
 
 
 def patches(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +30,7 @@ def patches(count: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def network() -> FocusNetwork:
     torch.manual_seed(0)
-    made = FocusNetwork(0.25, "difference+second", 2, spectra=16, size_px=SIZE).eval()
+    made = FocusNetwork(0.25, "difference+second", 2, spectra=16, size_px=SIZE, code=4).eval()
     with torch.no_grad():  # an untrained head answers 0 to everything
         made.backbone.classifier[1].weight.mul_(30)
     return made
@@ -46,18 +47,47 @@ def test_the_graph_takes_raw_patches_in_any_number(network: FocusNetwork, graphs
     model = OrtPatchModel(graphs[0], SIZE)
     for count in (1, 5):
         first, second = patches(count)
-        moves, weights = model.predict(first, second)
+        for code in (None, CODE):
+            moves, weights = model.predict(first, second, code)
+            known = None if code is None else torch.from_numpy(code)
+            with torch.inference_mode():
+                expected = network(torch.from_numpy(first), torch.from_numpy(second), known)
+            np.testing.assert_allclose(moves, expected[0].numpy(), atol=1e-3)
+            np.testing.assert_allclose(weights, expected[1].numpy(), atol=1e-5)
+
+
+def test_the_code_changes_the_answer_and_none_means_zeros(graphs: tuple[bytes, bytes]) -> None:
+    for graph in graphs:
+        model = OrtPatchModel(graph, SIZE)
+        plain, zeros, coded = (model.predict(*patches(3), code)[0] for code in (None, 0 * CODE, CODE))
+        np.testing.assert_array_equal(plain, zeros)
+        assert np.abs(coded - plain).max() > 0.01
+
+
+def test_the_calibration_graph_gives_torch_s_code_for_any_number_of_examples(network: FocusNetwork) -> None:
+    calibrator = OrtCalibrator(calibration_to_onnx(network, SIZE))
+    for count in (1, 5, 40):
+        first, second = patches(count)
+        moves = np.linspace(-3, 3, count).astype(np.float32)
         with torch.inference_mode():
-            expected = network(torch.from_numpy(first), torch.from_numpy(second))
-        np.testing.assert_allclose(moves, expected[0].numpy(), atol=1e-3)
-        np.testing.assert_allclose(weights, expected[1].numpy(), atol=1e-5)
+            expected = network.calibrate(*(torch.from_numpy(each) for each in (first, second, moves)))
+        np.testing.assert_allclose(calibrator.calibrate(first, second, moves), expected.numpy(), atol=1e-4)
+
+
+def test_a_network_without_a_code_is_exported_without_one() -> None:
+    network = FocusNetwork(0.25, "difference", 2, size_px=SIZE).eval()
+    assert calibration_to_onnx(network, SIZE) == b""
+    graph = to_onnx(network, SIZE)
+    assert [i.name for i in onnx.load_from_string(graph).graph.input] == ["first", "second"]
+    OrtPatchModel(graph, SIZE).predict(*patches(2), None)
 
 
 def test_inputs_outputs_and_opset_are_the_contract(graphs: tuple[bytes, bytes]) -> None:
     for graph in graphs:
         model = onnx.load_from_string(graph)
-        assert [i.name for i in model.graph.input] == ["first", "second"]
-        assert {i.type.tensor_type.elem_type for i in model.graph.input} == {onnx.TensorProto.UINT8}
+        kinds = {i.name: i.type.tensor_type.elem_type for i in model.graph.input}
+        images, numbers = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
+        assert kinds == {"first": images, "second": images, "code": numbers}
         assert [o.name for o in model.graph.output] == ["move_dof", "weight"]
         assert model.opset_import[0].version == OPSET
 
@@ -77,7 +107,7 @@ def test_int8_is_symmetric_and_explicit(graphs: tuple[bytes, bytes]) -> None:
 
 def test_int8_stays_near_fp32_and_keeps_the_weight(graphs: tuple[bytes, bytes]) -> None:
     first, second = patches(32)
-    (moves, weights), (rough, kept) = (OrtPatchModel(graph, SIZE).predict(first, second) for graph in graphs)
+    (moves, weights), (rough, kept) = (OrtPatchModel(graph, SIZE).predict(first, second, CODE) for graph in graphs)
     np.testing.assert_allclose(kept, weights, atol=1e-5)
     assert np.abs(rough - moves).mean() < 0.2 * np.abs(moves).mean() + 0.05
 

@@ -20,7 +20,7 @@ from firmware_host.optics import Objective
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = [KEY.public_key()]
 MANIFEST = Manifest(
-    schema_version=1,
+    schema_version=2,
     name="test",
     size_px=128,
     sampling=1 / 3,
@@ -40,7 +40,7 @@ MANIFEST = Manifest(
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "b.wsimodel", MANIFEST, b"int8 graph", b"fp32 graph", KEY)
+    write_bundle(tmp_path / "b.wsimodel", MANIFEST, b"int8 graph", b"fp32 graph", b"calibration graph", KEY)
     return tmp_path / "b.wsimodel"
 
 
@@ -70,7 +70,7 @@ def test_it_comes_back_as_it_was_written(path: Path) -> None:
 
 
 def test_same_content_same_bytes(path: Path, tmp_path: Path) -> None:
-    write_bundle(tmp_path / "again", MANIFEST, b"int8 graph", b"fp32 graph", KEY)
+    write_bundle(tmp_path / "again", MANIFEST, b"int8 graph", b"fp32 graph", b"calibration graph", KEY)
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
@@ -84,7 +84,7 @@ def test_same_content_same_bytes(path: Path, tmp_path: Path) -> None:
         (lambda p: {**p, "model_fp32.onnx": b"another graph"}, "model_fp32.onnx was changed after signing"),
         (lambda p: {k: v for k, v in p.items() if k != "model_fp32.onnx"}, "missing: model_fp32.onnx"),
         (lambda p: {**p, "../../evil": b"x"}, r"unexpected: '../../evil'"),
-        (lambda p: resigned(p, schema_version=2, news=1), "of schema 2, this host knows 1"),
+        (lambda p: resigned(p, schema_version=3, news=1), "of schema 3, this host knows 2"),
         (lambda p: resigned(p, size_px=3), "its manifest is wrong at size_px"),
         (lambda p: {**p, "manifest.json": b"[]", "signature": KEY.sign(b"[]")}, "its manifest is not one"),
     ],

@@ -31,13 +31,27 @@ def judged(move_dof: float, error_dof: float | None, spread_dof: float = 0.1, op
 def test_a_field_is_the_vote_of_its_textured_patches_in_um() -> None:
     fields = [Field("a", STRONG, -3 * DOF, -DOF), Field("b", WEAK, 0.0, 2 * WEAK.depth_of_field_um)]
     number = np.array([0, 0, 0, 1, 1, 1])
-    batch = Batch(np.empty((6, 1, 1, 3), np.uint8), np.empty((6, 1, 1, 3), np.uint8), np.array([1, 1, 1, -2, -2, -2.0]))
+    numbered = np.arange(6, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
+    batch = Batch(numbered, np.empty((6, 1, 1, 3), np.uint8), np.array([1, 1, 1, -2, -2, -2.0]))
     moves = np.array([0.9, 1.1, 7.0, -2.0, -2.0, 0.0], np.float32)
     weights = np.array([0.1, 0.1, 0.001, 0.1, 0.001, 0.001], np.float32)
-    first, second = judge(lambda _: (moves, weights), Fields(batch, number, fields), min_weight=0.02)
+    code = np.ones(2, np.float32)
+    told = []
+
+    class Answers:
+        """Knows what it is asked by the number in the first patch's corner."""
+
+        def predict(
+            self, first: np.ndarray, second: np.ndarray, code: np.ndarray | None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            told.append(code)
+            return moves[first[:, 0, 0, 0]], weights[first[:, 0, 0, 0]]
+
+    first, second = judge(Answers(), {"a": code, "b": None}.get, Fields(batch, number, fields), min_weight=0.02)
     assert first.error_um == pytest.approx(0.0, abs=1e-6)
     assert first.patches == 2
     np.testing.assert_allclose(first.patch_errors_um, [-0.1 * DOF, 0.1 * DOF], rtol=1e-5)
+    assert [None if each is None else each.tolist() for each in told] == [[1, 1], None]
     assert (second.predicted_um, second.error_um, second.patches) == (None, None, 0)
 
 

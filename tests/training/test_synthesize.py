@@ -43,4 +43,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path)
     assert written[0] == written[1]
     assert written[0] != written[2]
     stacks, skipped = read_stacks(tmp_path / "a", "train", Objective(0.75), 0.25)
-    assert (len(stacks), skipped) == (2, [])
+    assert ([(stack.name, stack.slide) for stack in stacks], skipped) == (
+        [("s00000a", "s00000"), ("s00000b", "s00000"), ("s00001a", "s00001"), ("s00001b", "s00001")],
+        [],
+    )

@@ -13,7 +13,7 @@ from training import recipe
 from training.checkpoint import load_checkpoint
 from training.classical import peak_errors_um
 from training.cli.common import Stacks, open_pairs
-from training.evaluate import by_objective, judge, network_predict
+from training.evaluate import TorchModel, by_objective, codes_from, judge, uncalibrated
 from training.report import Evaluation, figures, write_fields_csv, write_html, write_json
 
 
@@ -23,6 +23,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="New folder for fields.csv, figures.json and report.html; default: print only.")
     ] = None,
+    calibration: Annotated[
+        bool, typer.Option(help="Calibrate for each stack with the other stacks of its slide, where there are any.")
+    ] = True,
     count: Annotated[int, typer.Option(min=1, help="Fields to judge.")] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -31,7 +34,11 @@ def evaluate(
         raise UsageError(f"evaluation {out}: is there already; choose another folder or remove it")
     network, settings = load_checkpoint(checkpoint)
     pairs = open_pairs(stacks, "test", settings.rule)
-    judged = judge(network_predict(network), pairs.fields(count, recipe.TEST_PATCHES, seed=5), settings.rule.min_weight)
+    model = TorchModel(network)
+    codes = (
+        codes_from(model.calibrate, pairs, recipe.TEST_PATCHES) if calibration and settings.code_size else uncalibrated
+    )
+    judged = judge(model, codes, pairs.fields(count, recipe.TEST_PATCHES, seed=5), settings.rule.min_weight)
     classical = {}
     if out is not None or as_json:
         for stack, planes in pairs.whole_stacks():

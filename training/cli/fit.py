@@ -25,6 +25,10 @@ def fit(
     spectra: Annotated[
         int | None, typer.Option(min=0, max=1024, help="Width of the layers that judge spectra too; 0: none.")
     ] = None,
+    code: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Numbers that a calibration on the slide gives; 0: none.")
+    ] = None,
+    examples: Annotated[int | None, typer.Option(min=2, max=64, help="Pairs that calibrate for one slide.")] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Patch pairs in a batch, of all processes.")] = None,
@@ -47,6 +51,8 @@ def fit(
         "inputs": inputs,
         "fold": fold,
         "spectra": spectra,
+        "code": code,
+        "examples": examples,
         "patch": patch,
         "steps": steps,
         "batch": batch,

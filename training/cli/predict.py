@@ -6,18 +6,14 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
 from firmware_host.focus.replay import ReplayModel, ReplayOptics, replay_pair, replay_stack, write_replay_csv
 from firmware_host.optics import Objective
 from training import recipe
 from training.checkpoint import load_checkpoint
-from training.data import Batch
-from training.evaluate import Predict, network_predict
-from training.network import FocusNetwork
+from training.evaluate import TorchModel
 
 
 def predict(
@@ -38,7 +34,7 @@ def predict(
     if (stack is None) == (pair is None):
         raise UsageError("predict: give either --stack or --pair")
     trained, settings = load_checkpoint(checkpoint)
-    network = ReplayModel(_TorchModel(trained), settings.rule)
+    network = ReplayModel(TorchModel(trained), settings.rule)
     optics = ReplayOptics(Objective(na), pixel_um)
     if pair is not None:
         estimate = replay_pair(*pair, network, optics)
@@ -50,15 +46,3 @@ def predict(
     rows = replay_stack(stack, delta, network, optics, plane_spacing_um)
     write_replay_csv(csv, rows)
     print(f"{len(rows)} pairs -> {csv}")
-
-
-class _TorchModel:
-    """A `firmware_host.inference.port.PatchModel` in torch."""
-
-    def __init__(self, network: FocusNetwork) -> None:
-        self._predict: Predict = network_predict(network)
-
-    def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._predict(Batch(first, second, np.zeros(len(first), np.float32)))

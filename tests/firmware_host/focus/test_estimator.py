@@ -21,8 +21,8 @@ class Painted:
     """A network that reads its answer off the second patch: red is the move in tenths of a DoF, 100 being none;
     green is the weight in hundredths. It keeps what it was shown."""
 
-    def predict(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        self.first, self.second = first, second
+    def predict(self, first: np.ndarray, second: np.ndarray, code: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        self.first, self.second, self.code = first, second, code
         corner = second[:, 0, 0].astype(np.float32)
         return (corner[:, 0] - 100) / 10, corner[:, 1] / 100
 
@@ -57,18 +57,13 @@ def test_the_networks_answer_becomes_um_of_this_objective(optics: Objective, mov
     assert (answer.spread_um, answer.patches) == (0.0, 12)
 
 
-@pytest.mark.parametrize("offset_um", [-0.3, 0.0, 0.25])
-def test_the_offset_is_added_to_every_move(offset_um: float) -> None:
-    plain = estimator(Painted())
-    frame = painted([0.5] * 12, [0.2] * 12)
-    shifted = plain.with_offset(offset_um).estimate(DARK, frame)
-    assert shifted.move_um == pytest.approx(plain.estimate(DARK, frame).move_um + offset_um)
-    assert shifted.spread_um == plain.estimate(DARK, frame).spread_um
-
-
-def test_a_blank_field_stays_blank_whatever_the_offset() -> None:
-    blank = estimator(Painted()).with_offset(0.4).estimate(DARK, painted([0.5] * 12, [0.0] * 12))
-    assert (blank.status, blank.move_um) == ("blank", 0.0)
+def test_the_network_is_told_the_code_of_the_slide() -> None:
+    model, frame = Painted(), painted([0.5] * 12, [0.2] * 12)
+    plain, code = estimator(model), np.array([0.1, -0.2], np.float32)
+    plain.with_code(code).estimate(DARK, frame)
+    assert model.code is code
+    plain.estimate(DARK, frame)
+    assert model.code is None
 
 
 def test_the_first_frame_is_the_first_argument() -> None:

@@ -20,7 +20,6 @@ from firmware_host.focus.loop import TRUSTED_DOF, TwoShotFocus
 from firmware_host.focus.result import FocusResult
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.profile import load_profile
-from firmware_host.scan.offset import predicted_focus
 
 PROFILE = load_profile("emulated")
 DOF = PROFILE.optics.depth_of_field_um
@@ -89,28 +88,6 @@ def run(world: World, pivot: float, answer: Answer | None = None) -> FocusResult
     estimator = Knows(world, answer)
     loop = TwoShotFocus(world, eye, world.clock, estimator, sweep, PROFILE.optics, PROFILE.focus)  # type: ignore[arg-type]
     return loop.focus(0.0, 0.0, pivot)
-
-
-def predicted(world: World, near_um: float, answer: Answer) -> float | None:
-    eye = Eye(world, world.clock, world.cancel, 2.0)
-    return predicted_focus(world, eye, world.clock, Knows(world, answer), near_um, 2 * DOF)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("gain", [0.4, 1.0, 1.5])
-def test_the_predicted_focus_is_what_the_network_says_at_the_sharpest_plane(gain: float) -> None:
-    """A network that sees focus 0.2 um too high: one pair of frames at the true focus tells it, whatever its gain."""
-    world = World(sharp=300.0)
-    found = predicted(world, 300.0, lambda true_move: Estimate(gain * true_move + 0.2, 0.1, 16, "ok"))
-    assert found == pytest.approx(300.2, abs=0.01)
-    assert world.seen == pytest.approx([300.0 - 2 * DOF, 300.0])
-
-
-@pytest.mark.parametrize(("status", "near_um"), [("uncertain", 300.0), ("blank", 300.0), ("ok", 1.0)])
-def test_no_predicted_focus_without_an_answer_or_room(
-    status: Literal["ok", "uncertain", "blank"], near_um: float
-) -> None:
-    world = World(sharp=300.0)
-    assert predicted(world, near_um, lambda true_move: Estimate(true_move, 0.1, 16, status)) is None
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,12 @@ def test_the_table_names_every_position_and_the_split_is_by_position(collected: 
     assert sorted(path.name for path in collected.out.iterdir()) == ["X", "collect.csv"]
 
 
+def test_all_stacks_of_a_run_are_of_one_slide_so_that_they_calibrate_for_each_other(collected: Collected) -> None:
+    stacks = [stack for split in SPLITS for stack in read_stacks(collected.out, split, Objective(0.1), 9.0)[0]]
+    assert len({stack.slide for stack in stacks}) == 1
+    assert stacks[0].slide
+
+
 def test_the_command_gives_the_same_bytes_for_the_same_seed(collected: Collected, small: Path, tmp_path: Path) -> None:
     out = tmp_path / "again"
     done = subprocess.run(

@@ -91,11 +91,13 @@ def test_the_journal_names_only_tiles_that_are_there_whole(scanned: tuple[Path, 
     assert all((out / event["tile"]).exists() for event in events[2:-1])
 
 
-def test_the_offset_of_the_slide_is_measured_and_told(scanned: tuple[Path, dict[str, object]]) -> None:
+def test_the_network_is_calibrated_on_the_slide_and_that_is_told(scanned: tuple[Path, dict[str, object]]) -> None:
     journal = (scanned[0] / "journal").read_text().splitlines()
-    offset = json.loads(journal[1].split(" ", 1)[1])["offset"]
-    assert re.fullmatch(r"[+-]\d\.\d{3} um, from [3-6] fields", offset)
-    assert offset in (scanned[0] / "report.html").read_text()
+    calibration = json.loads(journal[1].split(" ", 1)[1])["calibration"]
+    told = re.fullmatch(r"from [3-6] places; .* err by (\d\.\d\d) depths of field, by (\d\.\d\d) without", calibration)
+    assert told is not None
+    assert float(told[1]) < float(told[2])
+    assert calibration in (scanned[0] / "report.html").read_text()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(

@@ -1,0 +1,97 @@
+"""What a calibration looks at: which heights, in which order, with which answers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_host.clock import VirtualClock
+from firmware_host.focus.calibration import Calibration
+from firmware_host.focus.estimator import Estimate
+from firmware_host.focus.sweep import Swept
+from firmware_host.profile import load_profile
+from firmware_host.scan.calibration import calibrate_on_slide
+from firmware_host.scan.plan import Site
+
+PROFILE = load_profile("emulated")
+DOF = PROFILE.optics.depth_of_field_um
+FOCUS_UM = 300.0
+
+
+class Bench:
+    """A stage that counts, frames that are their own z, and a network that is a DoF off until it has a code."""
+
+    def __init__(self, focus_um: float | None, highest_um: float = 600.0) -> None:
+        self.focus_um, self.highest_um = focus_um, highest_um
+        self.z_um = 0.0
+        self.seen: list[float] = []
+        self.pivots: list[float] = []
+        self.shown: np.ndarray | None = None
+        self.coded = False
+
+    def move_to(self, x_um: float | None = None, y_um: float | None = None, z_um: float | None = None) -> int:
+        if z_um is not None:
+            self.z_um = z_um
+        return 0
+
+    def z_allowed(self, z_um: float) -> bool:
+        return 0 <= z_um <= self.highest_um
+
+    def look(self, not_before_ns: int) -> SimpleNamespace:
+        self.seen.append(self.z_um)
+        return SimpleNamespace(image=np.full((1, 1, 1, 3), self.z_um))
+
+    def search(self, pivot_um: float) -> Swept:
+        self.pivots.append(pivot_um)
+        return Swept(self.focus_um)
+
+    def cut(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return first, second
+
+    def with_code(self, code: np.ndarray | None) -> Bench:
+        self.coded = code is not None
+        return self
+
+    def judge(self, first: np.ndarray, second: np.ndarray) -> Estimate:
+        assert second.flat[0] - first.flat[0] == pytest.approx(2 * DOF)
+        off_um = 0.0 if self.coded else DOF
+        return Estimate(FOCUS_UM - float(second.flat[0]) + off_um, 0.1, 16, "ok")
+
+    def calibrate(self, first: np.ndarray, second: np.ndarray, move_dof: np.ndarray) -> np.ndarray:
+        self.shown = move_dof
+        return np.zeros(2, np.float32)
+
+
+def run(bench: Bench, sites: int = 8) -> Calibration:
+    scanner: Any = SimpleNamespace(stage=bench, profile=PROFILE, clock=VirtualClock())
+    found: Any = SimpleNamespace(
+        start_z_um=290.0, sites=[Site(row=0, col=n, x_um=100.0 * n, y_um=0.0) for n in range(sites)]
+    )
+    eye: Any = bench
+    return calibrate_on_slide(scanner, eye, eye, eye, eye, found, lambda _: None)
+
+
+def test_pairs_lie_at_known_heights_around_the_swept_focus() -> None:
+    """Nine frames a place, upwards, half of delta apart, make seven pairs from three DoF below focus to three above."""
+    bench = Bench(FOCUS_UM)
+    result = run(bench)
+    assert result.places == 6
+    assert np.array(bench.seen).reshape(6, 9) == pytest.approx(
+        np.tile(FOCUS_UM + DOF * np.arange(-5, 4), (6, 1)), abs=1e-9
+    )
+    assert bench.shown is not None
+    assert bench.shown == pytest.approx(np.tile(np.arange(3, -4, -1.0), 6), abs=1e-6)
+    assert bench.pivots == [290.0] + [FOCUS_UM] * 5  # the next sweep starts where the last one ended
+    assert result.code is not None
+    assert (result.error_dof, result.plain_dof) == (pytest.approx(0, abs=1e-6), pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    "bench", [Bench(None), Bench(FOCUS_UM, highest_um=FOCUS_UM + DOF)], ids=["no focus", "soft limit"]
+)
+def test_a_place_without_focus_or_room_gives_no_frames(bench: Bench) -> None:
+    result = run(bench)
+    assert (result.code, result.places, bench.seen) == (None, 0, [])
