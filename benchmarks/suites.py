@@ -60,7 +60,11 @@ def inference() -> list[Row]:
     ]
     for name, graph in (("int8", bundle.int8_graph), ("fp32", bundle.fp32_graph)):
         model = OrtPatchModel(graph, rule.size_px)
-        rows.append(timed("inference", f"16 patches, {name}", lambda model=model: model.predict(*cut, None), 30))  # type: ignore[misc]
+        rows.append(
+            timed(
+                "inference", f"16 patches, {name}", lambda model=model: model.predict(*cut, np.zeros(0, np.float32)), 30
+            )
+        )  # type: ignore[misc]
     return rows
 
 
@@ -88,7 +92,14 @@ def networks() -> list[Row]:
         first, second = (rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for _ in range(2))
         model = OrtPatchModel(to_onnx(FocusNetwork(width, "difference+second", fold, spectra, size).eval(), size), size)
         name = f"width {width:g}, fold {fold}, {'spectra, ' if spectra else ''}{count} patches of {size} px"
-        rows.append(timed("networks", name, lambda model=model, a=first, b=second: model.predict(a, b, None), 12))  # type: ignore[misc]
+        rows.append(
+            timed(
+                "networks",
+                name,
+                lambda model=model, a=first, b=second: model.predict(a, b, np.zeros(0, np.float32)),
+                12,
+            )
+        )  # type: ignore[misc]
     return rows
 
 
@@ -116,26 +127,29 @@ def loader() -> list[Row]:
         numbers = itertools.count()
         rows = [timed("loader", "draw a lesson, one core", lambda: lessons.lesson(next(numbers)), 20)]
         lesson = lessons.lesson(0)
-    asked, shown, count = lesson.asked, lesson.shown, len(lesson.asked_of)
-    first, second = (
-        torch.from_numpy(np.concatenate(frames))
-        for frames in ((asked.first, shown.first), (asked.second, shown.second))
+    first, second, truth, optics, shown, teacher = (
+        torch.from_numpy(part)
+        for part in (
+            lesson.pairs.first,
+            lesson.pairs.second,
+            lesson.pairs.move_dof,
+            lesson.optics,
+            lesson.shown_dof,
+            lesson.teacher,
+        )
     )
-    camera = np.concatenate([lesson.asked_of, lesson.shown_of])
     network = FocusNetwork.of(settings).train()
     network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng(0)
-    before, after = developed(first, second, camera, rng)
-    truth, moves, known, of = (
-        torch.from_numpy(part) for part in (asked.move_dof, shown.move_dof, lesson.known, lesson.asked_of)
-    )
+    before, after = developed(first, second, lesson.camera, rng)
 
     def learn() -> None:
-        own, examples = (before[:count], after[:count]), (before[count:], after[count:])
-        move, weight = network.learn(own, examples, moves, known, of)
+        move, weight = network.learn(before, after, optics, shown, teacher)
         focus_loss(move, truth, weight, 1).backward()  # type: ignore[no-untyped-call]
 
-    rows.append(timed("loader", "develop a lesson, all cores", lambda: developed(first, second, camera, rng), 20))
+    rows.append(
+        timed("loader", "develop a lesson, all cores", lambda: developed(first, second, lesson.camera, rng), 20)
+    )
     rows.append(timed("loader", "learn from a lesson, all cores", learn, 12))
     return rows
 

@@ -53,7 +53,7 @@ def bundle(
     rule = settings.rule
     fp32 = to_onnx(network, rule.size_px)
     calibration = calibration_to_onnx(network, rule.size_px)
-    int8 = to_int8(fp32, Lessons(_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).asked)
+    int8 = to_int8(fp32, Lessons(_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).pairs)
     test = _pairs(stacks, "test", rule)
     errors = {name: _errors(graph, calibration, test) for name, graph in (("fp32", fp32), ("int8", int8))}
     if calibration:
@@ -127,7 +127,7 @@ def _pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
 
 def _errors(graph: bytes, calibration: bytes, pairs: PairSet) -> dict[str, Errors]:
     """Errors of a graph in ONNX Runtime on this machine, calibrated by another one where that is not empty."""
-    codes = uncalibrated
+    codes = uncalibrated(pairs)
     if calibration:
         calibrator = OrtCalibrator(calibration)
 
@@ -146,7 +146,7 @@ class _Chunked:
         self._model = OrtPatchModel(graph, size_px)
 
     def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         chunks = range(0, len(first), recipe.TEST_PATCHES)
         answers = [

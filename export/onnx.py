@@ -8,12 +8,10 @@ import warnings
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from firmware_host.errors import ScannerError
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
-from training.calibrator import Calibrator
 from training.network import FocusNetwork
 
 OPSET = 17  # the newest that TensorRT 8.6 takes
@@ -28,10 +26,10 @@ def to_onnx(network: FocusNetwork, size_px: int) -> bytes:
     """
     rng = np.random.default_rng(0)
     pair = _random_pair(rng, size_px)
-    code = None if network.calibrator is None else torch.from_numpy(_random_code(rng, network.calibrator))
+    known = rng.uniform(-1, 1, network.code_size).astype(np.float32)
+    code = torch.from_numpy(known) if network.code_size else None
     inputs = {"first": pair[0], "second": pair[1], **({} if code is None else {"code": code})}
     content = _exported(network, inputs, ("move_dof", "weight"))
-    known = None if code is None else code.numpy()
     moves, weights = OrtPatchModel(content, size_px).predict(*(frame.numpy() for frame in pair), known)
     with torch.inference_mode():
         expected_moves, expected_weights = network(*pair, code)
@@ -95,10 +93,6 @@ def _random_pair(rng: np.random.Generator, size_px: int) -> tuple[Tensor, Tensor
     shape = (_PATCHES, size_px, size_px, 3)
     first, second = (torch.from_numpy(rng.integers(0, 256, shape, dtype=np.uint8)) for _ in range(2))
     return first, second
-
-
-def _random_code(rng: np.random.Generator, calibrator: Calibrator) -> NDArray[np.float32]:
-    return rng.uniform(-1, 1, calibrator.code).astype(np.float32)
 
 
 def _check(difference: float, unit: str) -> None:

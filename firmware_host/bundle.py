@@ -26,7 +26,7 @@ from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
 from firmware_host.whole_file import write_whole
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 INT8, FP32, CALIBRATION = GRAPHS = ("model_int8.onnx", "model_fp32.onnx", "calibration.onnx")
 _MANIFEST, _SIGNATURE = "manifest.json", "signature"
 _MEMBERS = {_MANIFEST, *GRAPHS, _SIGNATURE}
@@ -115,7 +115,7 @@ def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
     """Read and check a bundle.
 
     :raises UsageError: missing, truncated, too large, with missing or unexpected members, unsigned, signed by an
-        unknown key, changed, or of a newer schema; the message says which.
+        unknown key, changed, or of another schema; the message says which.
     """
     where = f"bundle {path}"
     try:
@@ -184,8 +184,9 @@ def _signed_by(key: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
 def _manifest(text: bytes, where: str) -> Manifest:
     try:
         version = json.loads(text)["schema_version"]
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise UsageError(f"{where}: of schema {version}, this host knows {SCHEMA_VERSION}; update the host")
+        if isinstance(version, int) and version != SCHEMA_VERSION:
+            remedy = "update the host" if version > SCHEMA_VERSION else "train and export again"
+            raise UsageError(f"{where}: of schema {version}, this host knows {SCHEMA_VERSION}; {remedy}")
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]

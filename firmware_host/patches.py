@@ -6,6 +6,7 @@ exported graph, so that training and the device cannot drift apart.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from firmware_host.optics import Objective
 
 Images = NDArray[np.uint8]
+OPTICS_CODE = 2
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -41,6 +43,16 @@ class PatchRule:
         if abs(ratio - 1) <= self.sampling_tolerance:
             return self.size_px
         return max(8, round(self.size_px * ratio))
+
+    def optics_code(self, optics: Objective, pixel_um: float) -> NDArray[np.float32]:
+        """What the network is told of objective and camera, (`OPTICS_CODE`,), each within -1.2 to 1.2.
+
+        The aperture, because high ones leave the paraxial image; and how far a patch's pixels, as it gets them, are
+        from the rule's. A bundle's objectives lie within; others are told as the nearest.
+        """
+        pitch_um = pixel_um * self.source_px(optics, pixel_um) / self.size_px
+        off = math.log(pitch_um / (self.sampling * optics.lateral_unit_um))
+        return np.clip(np.array([(optics.na - 0.6) / 0.2, off / 0.15], np.float32), -1.2, 1.2)
 
 
 def texture(patches: Images) -> NDArray[np.float32]:

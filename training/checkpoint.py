@@ -40,23 +40,25 @@ def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
     return network.eval(), settings
 
 
-def save_run(path: Path, settings: FitSettings, step: int, state: dict[str, Any]) -> None:
-    """Write all that a run needs to go on after `step` batches."""
-    _save(path, {"schema": _SCHEMA, "settings": asdict(settings), "step": step, "state": state})
+def save_run(path: Path, begun: dict[str, Any], step: int, state: dict[str, Any]) -> None:
+    """Write all that a run needs to go on after `step` batches.
+
+    :param begun: how it was started, by name: all that it must go on with.
+    """
+    _save(path, {"schema": _SCHEMA, "begun": begun, "step": step, "state": state})
 
 
-def load_run(path: Path, settings: FitSettings) -> tuple[int, dict[str, Any]]:
-    """(batches done, state) of a run with these very settings.
+def load_run(path: Path, begun: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """(batches done, state) of a run that was started in this very way.
 
-    :raises UsageError: the file is missing, damaged, or of a run with other settings; the message names the first.
+    :raises UsageError: the file is missing, damaged, or of a run that was started otherwise; the message says how.
     """
     content = _load(path, "run")
-    theirs, ours = content["settings"], asdict(settings)
-    for name in ours:
-        if theirs.get(name) != ours[name]:
+    for name, ours in begun.items():
+        theirs = content["begun"].get(name)
+        if theirs != ours:
             raise UsageError(
-                f"run {path}: was started with {name} {theirs.get(name)}, not {ours[name]}; "
-                "give the same options, or leave --resume out"
+                f"run {path}: was started with {name} {theirs}, not {ours}; give the same options, or remove it"
             )
     return int(content["step"]), content["state"]
 

@@ -5,6 +5,8 @@ Pairs are cut at the design's sampling; a camera that samples otherwise is scale
 
 from __future__ import annotations
 
+import copy
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,7 +122,7 @@ class PairSet:
             ]
             for share in DELTAS
         ]
-        self._pairs = [pair for pairs in self._by_delta[0] for pair in pairs]
+        self._keep(range(len(stacks)))
         if not self._pairs:
             wanted = rule.delta_dof * stacks[0].optics.depth_of_field_um
             raise UsageError(f"stacks: no two planes are {wanted:.3f} um apart; check the spacing of the planes")
@@ -128,8 +130,45 @@ class PairSet:
         if smallest < max(self._sides) + 2 * _MARGIN_PX:
             raise UsageError(f"stacks: images of {smallest} px are too small for patches of {max(self._sides)} px")
 
+    def _keep(self, stacks: Sequence[int]) -> None:
+        self._kept = stacks
+        self._pairs = [pair for stack in stacks for pair in self._by_delta[0][stack]]
+
+    def split(self, share: float) -> tuple[PairSet, PairSet]:
+        """Two sets over the same planes, the second of about that share of the slides, one at least.
+
+        By slide, so that neither learns of the other; by place, where all is one slide.
+
+        :raises UsageError: there is one place only.
+        """
+        places: dict[str, list[int]] = {}
+        for number, stack in enumerate(self._stacks):
+            places.setdefault(stack.slide or stack.name, []).append(number)
+        groups = list(places.values()) if len(places) > 1 else [[number] for number in self._kept]
+        if len(groups) < 2:
+            raise UsageError("stacks: one position is too few to learn from and to validate; take more of them")
+        count = min(max(1, round(share * len(groups))), len(groups) - 1)
+        held = {int(at) for at in np.random.default_rng(17).permutation(len(groups))[:count]}
+        halves = []
+        for inside in (False, True):
+            half = copy.copy(self)
+            half._keep(sorted(at for number, group in enumerate(groups) for at in group if (number in held) == inside))
+            halves.append(half)
+        return halves[0], halves[1]
+
     def __len__(self) -> int:
         return len(self._pairs)
+
+    @property
+    def checksum(self) -> str:
+        """Of the names and heights of all planes: tells whether two sets are of the same stacks."""
+        names = [(stack.name, [plane.z_nm for plane in stack.planes]) for stack in self._stacks]
+        return f"{zlib.crc32(repr(names).encode()):08x}"
+
+    @property
+    def kept(self) -> Sequence[int]:
+        """Numbers of the stacks that are this set's own: all, but after a split."""
+        return self._kept
 
     @property
     def rule(self) -> PatchRule:
@@ -142,6 +181,10 @@ class PairSet:
     def pairs(self, stack: int, delta: int = 0) -> list[Pair]:
         """Pairs of a stack, upwards, whose planes are `DELTAS[delta]` times the rule's delta apart."""
         return self._by_delta[delta][stack]
+
+    def optics_code(self, stack: int) -> NDArray[np.float32]:
+        """What the network is told of the scanner of a stack."""
+        return self._rule.optics_code(self._stacks[stack].optics, self._stacks[stack].pixel_um)
 
     def neighbours(self, stack: int) -> list[int]:
         """Other stacks of the same slide."""

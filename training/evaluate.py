@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
 from firmware_host.focus.vote import vote
-from firmware_host.inference.port import PatchModel
+from firmware_host.inference.port import PatchModel, completed
 from training.data import Batch, Field, Fields, PairSet
 from training.network import FocusNetwork
 
-Codes = Callable[[str], NDArray[np.float32] | None]
-"""Name of a stack -> the code of its slide; None: nothing is known of it."""
+Codes = Callable[[str], NDArray[np.float32]]
+"""Name of a stack -> the code of its scanner and slide; what it does not reach to is unknown."""
 
 _CHUNK = 64
 _NEAR_DOF = 3.0
@@ -85,10 +85,12 @@ class TorchModel:
         self._device = next(network.parameters()).device
 
     def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         moves, weights = [], []
-        known = None if code is None else torch.from_numpy(code).to(self._device)
+        known = None
+        if self._network.code_size:
+            known = torch.from_numpy(completed(code, self._network.code_size)).to(self._device)
         with torch.inference_mode():
             for start in range(0, len(first), _CHUNK):
                 part = slice(start, start + _CHUNK)
@@ -110,17 +112,19 @@ class TorchModel:
 
 def codes_from(calibrate: Callable[[Batch], NDArray[np.float32]], pairs: PairSet, patches: int) -> Codes:
     """Every stack calibrated by other places of its slide, never by its own."""
+    unknown = uncalibrated(pairs)
 
-    def code(stack: str) -> NDArray[np.float32] | None:
+    def code(stack: str) -> NDArray[np.float32]:
         examples = pairs.examples(stack, patches)
-        return calibrate(examples) if len(examples.first) else None
+        return np.concatenate([unknown(stack), calibrate(examples)]) if len(examples.first) else unknown(stack)
 
     return code
 
 
-def uncalibrated(stack: str) -> NDArray[np.float32] | None:  # noqa: ARG001
-    """For no stack anything is known of its slide."""
-    return None
+def uncalibrated(pairs: PairSet) -> Codes:
+    """Of no stack more is known than its optics."""
+    number = {stack.name: at for at, stack in enumerate(pairs.stacks)}
+    return lambda stack: pairs.optics_code(number[stack])
 
 
 def judge(model: PatchModel, codes: Codes, fields: Fields, min_weight: float) -> list[Judged]:
@@ -147,7 +151,7 @@ def judge(model: PatchModel, codes: Codes, fields: Fields, min_weight: float) ->
 def field_errors(network: FocusNetwork, pairs: PairSet, patches: int, count: int, min_weight: float) -> Errors:
     """Errors over `count` pairs of frames spread over the set, calibrated where that is possible."""
     model = TorchModel(network)
-    codes = uncalibrated if network.calibrator is None else codes_from(model.calibrate, pairs, patches)
+    codes = uncalibrated(pairs) if network.calibrator is None else codes_from(model.calibrate, pairs, patches)
     return summarise(judge(model, codes, pairs.fields(count, patches, seed=5), min_weight))
 
 

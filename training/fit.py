@@ -10,7 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from training.network import FocusNetwork
 from training.settings import FitSettings
 
 _HALVING_EPOCHS = 20
-_TEST_FIELDS = 400
+_VALIDATION_FIELDS = 400
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pace:
-    """How often a run stops to tell, to look at the test stacks and to save, in steps."""
+    """How often a run stops to tell, to validate and to save, in steps."""
 
     report: int = 200
     evaluate: int = 2000
@@ -56,7 +56,7 @@ class Pace:
 def fit(
     fabric: Fabric,
     train: PairSet,
-    test: PairSet,
+    validation: PairSet,
     settings: FitSettings,
     patches: int,
     min_weight: float,
@@ -67,18 +67,19 @@ def fit(
     pretrained: Path | None = None,
     pace: Pace = Pace(),
 ) -> None:
-    """Train a network; the weights that erred least on the test stacks go to `out`, the run's state beside it.
+    """Train a network; the weights that erred least on the validation set go to `out`, the run's state beside it.
 
-    :param fabric: launched; :param patches, min_weight: a test field is judged by this many patches, those with at
+    :param fabric: launched; :param patches, min_weight: a field of it is judged by this many patches, those with at
         least this much texture.
     :param resume: go on from the run's state. :param pretrained: torchvision's weights to start from.
     :raises ScannerError: the loss is no longer finite. :raises UsageError: there is nothing fit to resume.
     """
     run = _Run(fabric, settings, len(train), pretrained)
     state_file = run_state(out)
+    begun = {**asdict(settings), "stacks of checksum": train.checksum, "processes": fabric.world_size}
     start = 0
     if resume:
-        start, state = load_run(state_file, settings)
+        start, state = load_run(state_file, begun)
         run.restore(state)
     began = time.monotonic()
     for step, lesson in _lessons(fabric, train, settings, start):
@@ -87,10 +88,10 @@ def fit(
         last = done == settings.steps
         errors = None
         if fabric.is_global_zero and (done % pace.evaluate == 0 or last):
-            errors = field_errors(run.averaged, test, patches, _TEST_FIELDS, min_weight)
+            errors = field_errors(run.averaged, validation, patches, _VALIDATION_FIELDS, min_weight)
             run.keep_best(errors.mean)
         if fabric.is_global_zero and (done % pace.save == 0 or last):
-            save_run(state_file, settings, done, run.state())
+            save_run(state_file, begun, done, run.state())
         if done % pace.report == 0 or errors is not None:
             left = (time.monotonic() - began) / (done - start) * (settings.steps - done)
             report(Progress(done, settings.steps, run.loss, left, errors))
@@ -147,18 +148,12 @@ class _Run:
         # Dropout too is a function of the step, so that a resumed run draws what an unbroken one does.
         torch.manual_seed(hash((settings.seed, step, fabric.global_rank)))
         rng = np.random.default_rng([settings.seed, step, fabric.global_rank, 1])
-        asked, asked_of, shown, shown_of = lesson.asked, lesson.asked_of, lesson.shown, lesson.shown_of
-        pairs = (np.concatenate(frames) for frames in ((asked.first, shown.first), (asked.second, shown.second)))
-        first, second = (torch.from_numpy(frames).to(fabric.device) for frames in pairs)
-        first, second = developed(first, second, np.concatenate([asked_of, shown_of]), rng)
-        count = len(asked_of)
-        truth, moves, known, of = (
-            torch.from_numpy(part).to(fabric.device)
-            for part in (asked.move_dof, shown.move_dof, lesson.known, asked_of)
+        pairs, device = lesson.pairs, fabric.device
+        first, second, truth, optics, shown, teacher = (
+            torch.from_numpy(part).to(device)
+            for part in (pairs.first, pairs.second, pairs.move_dof, lesson.optics, lesson.shown_dof, lesson.teacher)
         )
-        move, weight = self._module.learn(
-            (first[:count], second[:count]), (first[count:], second[count:]), moves, known, of
-        )
+        move, weight = self._module.learn(*developed(first, second, lesson.camera, rng), optics, shown, teacher)
         if not settings.texture_weight:
             weight = torch.ones_like(weight)
         phase_2 = step >= settings.phase_2 * settings.steps
@@ -210,7 +205,7 @@ class _Run:
 def _lessons(fabric: Fabric, train: PairSet, settings: FitSettings, start: int) -> Iterator[tuple[int, Lesson]]:
     """This process's share of the run's lessons in order, the next one being drawn while one is learnt from."""
     examples = settings.examples if settings.code_size else 0
-    source = Lessons(train, max(1, settings.batch // fabric.world_size), examples, settings.seed)
+    source = Lessons(train, settings.batch // fabric.world_size, examples, settings.seed)
 
     def draw(step: int) -> Lesson:
         return source.lesson(step * fabric.world_size + fabric.global_rank)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from firmware_host.errors import UsageError
-from firmware_host.patches import LUMINANCE
+from firmware_host.patches import LUMINANCE, OPTICS_CODE
 from training.calibrator import Calibrator
 from training.mobilenet import MobileNetV2, MobileNetV3Small
 from training.recipe import RULE
@@ -23,6 +23,7 @@ _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
     "mobilenet-v2": MobileNetV2,
     "mobilenet-v3-small": MobileNetV3Small,
 }
+_LOOKED_AT = 3  # one pair in so many, of a lesson
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
 _LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any difference finite
@@ -32,8 +33,8 @@ class FocusNetwork(nn.Module):
     """Two raw patches to the move that brings the second one into focus.
 
     forward: `first`, `second` (N, H, W, 3) uint8 RGB of the same place, `second` higher by the rule's delta, and the
-    slide's `code`, (code,) or (N, code) -> `move_dof` (N,) in depths of field, positive = up; `weight` (N,) texture,
-    the standard deviation of luminance over both patches, 0 (flat) to 0.5.
+    `code` of scanner and slide, (code_size,) or (N, code_size) -> `move_dof` (N,) in depths of field, positive = up;
+    `weight` (N,) texture, the standard deviation of luminance over both patches, 0 (flat) to 0.5.
 
     :param inputs: what the convolutions see. "difference" is the paper's: the signed difference by its own
         deviation. "difference+second" scales the difference by the patches' contrast instead, which keeps how much
@@ -43,8 +44,9 @@ class FocusNetwork(nn.Module):
     :param spectra: width of two layers between pooling and answer, which see the patches' spectra (`RadialSpectra`)
         beside what the backbone makes of the images; 0: none, the backbone answers.
     :param size_px: side of a patch; only the spectra need to know.
-    :param code: numbers that a calibration gives (`calibrate`), all 0 for a slide that nothing is known of; 0: the
-        network cannot be calibrated, which it cannot without spectra either.
+    :param code: numbers that a calibration gives (`calibrate`), all 0 for a slide that nothing is known of. In the
+        whole code they follow those that `PatchRule.optics_code` gives. 0: the network is told nothing of scanner and
+        slide, which it is not without spectra either.
     """
 
     def __init__(
@@ -76,8 +78,13 @@ class FocusNetwork(nn.Module):
                 nn.Hardswish(),
                 nn.Linear(spectra, 1),
             )
-            self.peculiar = nn.Linear(code, spectra, bias=False) if code else None
+            self.peculiar = nn.Linear(OPTICS_CODE + code, spectra, bias=False) if code else None
         self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
+
+    @property
+    def code_size(self) -> int:
+        """Numbers of the whole code, that of the optics and that of the slide; 0: the network takes none."""
+        return 0 if self.calibrator is None else OPTICS_CODE + self.calibrator.code
 
     @classmethod
     def of(cls, settings: FitSettings) -> FocusNetwork:
@@ -93,49 +100,66 @@ class FocusNetwork(nn.Module):
         )
 
     def forward(self, first: Tensor, second: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return self.from_light(self._light(first), self._light(second), code)
-
-    def from_light(self, before: Tensor, after: Tensor, code: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What follows luminance: two (N, 1, H, W), 0 to 1 -> `move_dof`, `weight`. Training augments before it."""
-        first, second, weight = self.prepare(before, after)
-        answer = self.backbone(self.images(first, second))
+        before, after, weight = self.prepare(self._light(first), self._light(second))
+        answer = self.backbone(self.images(before, after))
         if self.spectra is not None:
-            hidden = self.head[0](torch.cat([answer, self.norm(self.spectra(first, second))], 1))
-            if self.peculiar is not None and code is not None:
-                hidden = hidden + self.peculiar(code)
-            answer = self.head[1:](hidden)
-        return answer.float().squeeze(1) * _OUTPUT_DOF, weight
+            answer = self._judged(answer, self._seen(before, after), code)
+        return self._answered(answer), weight
 
     def calibrate(self, first: Tensor, second: Tensor, move_dof: Tensor) -> Tensor:
         """The code of a slide, (code,), from E pairs of raw patches taken on it and the right answers, (E,) DoF."""
-        return self.calibrate_light(self._light(first), self._light(second), move_dof, 1).squeeze(0)
-
-    def calibrate_light(self, before: Tensor, after: Tensor, move_dof: Tensor, slides: int) -> Tensor:
-        """The same from luminance, for several slides of equally many examples at once: (slides, code)."""
-        assert self.spectra is not None
         assert self.calibrator is not None
-        first, second, weight = self.prepare(before, after)
-        code: Tensor = self.calibrator(self.spectra(first, second), move_dof, weight, slides)
+        before, after, weight = self.prepare(self._light(first), self._light(second))
+        seen = self._seen(before, after)
+        code: Tensor = self.calibrator(seen[None], move_dof[None], weight[None]).squeeze(0)
         return code
 
     def learn(
-        self, asked: tuple[Tensor, Tensor], shown: tuple[Tensor, Tensor], shown_dof: Tensor, known: Tensor, of: Tensor
+        self, before: Tensor, after: Tensor, optics: Tensor, shown_dof: Tensor, teacher: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """A lesson, as one pass: calibrate with what is shown, answer what is asked.
+        """A lesson, as one pass: each place is calibrated by what another shows, then every pair is answered.
 
-        :param asked: luminance of the (N) pairs that are asked; :param of: (N,) the slide of each, 0 to S - 1.
-        :param shown: luminance of the examples, equally many for each slide in `known`, one slide after the other.
-        :param shown_dof: their moves; :param known: (G,) the slides that have examples.
+        Of every third pair the images are looked at. The others are judged by their spectra, which cost little.
+
+        :param before, after: luminance, (N, 1, P, P), 0 to 1, of the pairs, equally many of each place, place by place.
+        :param optics: (places, OPTICS_CODE) what is known of their scanners.
+        :param shown_dof: (places, E) moves of the first E pairs of each place, as a scanner measures them.
+        :param teacher: (places,) the place whose shown pairs calibrate for this one; below 0: none.
         """
+        first, second, weight = self.prepare(before, after)
+        if self.spectra is None:
+            return self._answered(self.backbone(self.images(first, second))), weight
+        seen = self._seen(first, second)
+        looked_at = torch.arange(0, len(seen), _LOOKED_AT, device=seen.device)
+        some = self.backbone(self.images(first[looked_at], second[looked_at]))
+        looks = some.new_zeros(len(seen), some.shape[1]).index_copy(0, looked_at, some)
         code = None
         if self.calibrator is not None:
-            code = shown_dof.new_zeros(int(of.max()) + 1, self.calibrator.code)
-            if len(known):
-                code = code.index_copy(0, known, self.calibrate_light(*shown, shown_dof, len(known)))
-            else:  # every process must have gradients for the same parameters
-                code = code + 0 * sum(parameter.sum() for parameter in self.calibrator.parameters())
-            code = code[of]
-        return self.from_light(*asked, code)
+            places, shown = shown_dof.shape
+            examples, textures = (part.unflatten(0, (places, -1))[:, :shown] for part in (seen, weight))
+            codes = self.calibrator(examples, shown_dof, textures)
+            codes = codes[teacher.clamp(min=0)] * (teacher >= 0)[:, None]
+            code = torch.cat([optics, codes], 1).repeat_interleave(len(seen) // places, 0)
+        return self._answered(self._judged(looks, seen, code)), weight
+
+    def _seen(self, first: Tensor, second: Tensor) -> Tensor:
+        """(N, features): the spectra of prepared pairs, each number in units of its usual range."""
+        assert self.spectra is not None
+        seen: Tensor = self.norm(self.spectra(first, second))
+        return seen
+
+    def _judged(self, looks: Tensor, seen: Tensor, code: Tensor | None) -> Tensor:
+        """(N, 1): what the head makes of the backbone's answer, the spectra and the code."""
+        hidden = self.head[0](torch.cat([looks, seen], 1))
+        if self.peculiar is not None and code is not None:
+            hidden = hidden + self.peculiar(code)
+        answer: Tensor = self.head[1:](hidden)
+        return answer
+
+    @staticmethod
+    def _answered(answer: Tensor) -> Tensor:
+        """(N,) DoF."""
+        return answer.float().squeeze(1) * _OUTPUT_DOF
 
     def prepare(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Luminance of both frames, (N, 1, H, W), to mean 0 in units of their common contrast; and that, (N,)."""

@@ -13,6 +13,8 @@ Backbone = Literal["mobilenet-v2", "mobilenet-v3-small"]
 Schedule = Literal["one-cycle", "halving"]
 Preset = Literal["default", "paper"]
 
+PAIRS_PER_PLACE = 12  # in a lesson
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -26,7 +28,8 @@ class FitSettings:
     :param schedule: "one-cycle" warms up and falls to zero once over the run, with AdamW; "halving" is the paper's,
         Adam with the rate halved every 20 epochs.
     :param batch: patch pairs of all processes together.
-    :param examples: pairs that calibrate for one slide in a batch, beside those that are asked.
+    :param examples: pairs of a place, of `PAIRS_PER_PLACE`, that calibrate for another place of its slide.
+    :param validation: share of the slides that is not learnt from; the weights that err least on it are kept.
     :param texture_weight: weigh patches by their texture (the paper's phase 1), or all alike.
     :param phase_2: share of the run after which nearness to focus weighs too; 1: never.
     :param ema: decay of the averaged weights, which are the ones that are kept; 0 keeps the last ones.
@@ -36,12 +39,13 @@ class FitSettings:
     width: float = 0.5
     inputs: Inputs = "difference+second"
     fold: int = 2
-    spectra: int = 256
+    spectra: int = 384
     code: int = 8
     patch: int = RULE.size_px
+    validation: float = 0.03
     steps: int = 9000
-    batch: int = 64
-    examples: int = 12
+    batch: int = 240
+    examples: int = 8
     schedule: Schedule = "one-cycle"
     peak_lr: float = 2e-3
     weight_decay: float = 1e-4

@@ -1,7 +1,9 @@
 """What defocus does to detail of each size: the spectra of a pair of patches, averaged over directions.
 
 The ratio of two frames' spectra is the ratio of the objective's transfer at two heights, whatever the tissue; a
-network that is handed it need not find it among pixels. Matrix products only, so that every runtime takes the graph.
+network that is handed it need not find it among pixels. The stage does not rise straight, so the second frame lies a
+little beside the first; their correlation is taken where they match best. Matrix products and elementwise functions
+only, so that every runtime takes the graph.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 _FLOOR = 1e-9  # of the power of both frames: below the noise of any camera
+_BANDS = (6 / 128, 12 / 128, 20 / 128)  # cycles per pixel up to which each step of the alignment looks
 
 
 class RadialSpectra(nn.Module):
@@ -33,6 +36,8 @@ class RadialSpectra(nn.Module):
         across = 2 * math.pi / size_px * place[:, None] * wave_across
         down = 2 * math.pi / size_px * wave_down[:, None] * place
         cosine, sine = torch.cos(down), torch.sin(down)
+        self._highest = len(wave_across) - 1
+        self._bands = [min(max(2, round(band * size_px)), self._highest) for band in _BANDS]
         tables = {
             "window": window[:, None] * window,
             # (P, 2W): real and imaginary parts of a row's half spectrum, the W lowest waves, side by side
@@ -40,13 +45,16 @@ class RadialSpectra(nn.Module):
             # (2H, 2P): the same of each column, the H lowest waves of both signs, one below the other
             "down": torch.cat([torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)], 0),
             "rings": _rings(size_px),
+            # (2H, W) waves in radians per pixel, those down the patch above those across
+            "waves": 2 * math.pi / size_px * torch.cat(torch.meshgrid(wave_down, wave_across, indexing="ij")),
         }
         for name, table in tables.items():
             self.register_buffer(name, table.float(), persistent=False)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         own, other = self._spectrum(torch.cat([first, second])).chunk(2)
-        *power, product = self._by_ring(torch.cat([own * own, other * other, own * other])).chunk(3)
+        products = torch.cat([_real(own * own), _real(other * other), self._aligned(own, other)])
+        *power, product = self._by_ring(products).chunk(3)
         total = (power[0] + power[1]).sum(1, keepdim=True) + _FLOOR
         logs = [torch.log(part / total + _FLOOR) for part in power]
         correlation = product / torch.sqrt(power[0] * power[1] + (_FLOOR * total) ** 2)
@@ -59,10 +67,42 @@ class RadialSpectra(nn.Module):
         half = self.across.shape[1] // 2
         return torch.matmul(self.down, torch.cat([rows[:, :, :half], rows[:, :, half:]], 1))
 
+    def _aligned(self, own: Tensor, other: Tensor) -> Tensor:
+        """(N, H, W) real part of the cross spectrum, with the second patch moved to where it matches the first.
+
+        A shift turns each wave's phase in proportion to its frequency; defocus turns it by half a turn or not at all.
+        So the doubled phase is fitted, by Gauss-Newton from low waves to high ones, weighted by magnitude.
+        """
+        real = _real(own * other)
+        (re, im), (other_re, other_im) = own.chunk(2, 1), other.chunk(2, 1)
+        imaginary = im * other_re - re * other_im
+        shift = torch.zeros_like(real[:, :2, :1, None])
+        for low in self._bands:
+            near = slice(self._highest - low, self._highest + low + 1)
+            waves = torch.stack([part[near, : low + 1] for part in self.waves.chunk(2)])
+            cosine, sine = _turned(real[:, near, : low + 1], imaginary[:, near, : low + 1], waves, shift)
+            size = torch.sqrt(cosine * cosine + sine * sine + 1e-12)[:, None]
+            slope = (waves * (2 * cosine * sine)[:, None] / size).sum((2, 3), keepdim=True)
+            bend = 2 * (waves * waves * size).sum((2, 3), keepdim=True)
+            shift = shift + slope / (bend + 1e-12)
+        return _turned(real, imaginary, torch.stack(self.waves.chunk(2)), shift)[0]
+
     def _by_ring(self, power: Tensor) -> Tensor:
-        """Mean over each ring of what the real and imaginary parts add up to."""
-        size = power.shape[1] // 2
-        return torch.matmul((power[:, :size] + power[:, size:]).flatten(1), self.rings)
+        """(N, H, W) -> the mean over each ring."""
+        return torch.matmul(power.flatten(1), self.rings)
+
+
+def _real(product: Tensor) -> Tensor:
+    """(N, 2H, W) products of real parts and of imaginary ones -> their sum, (N, H, W)."""
+    above, below = product.chunk(2, 1)
+    return above + below
+
+
+def _turned(real: Tensor, imaginary: Tensor, waves: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, H, W) complex numbers with the phase of a shift taken off; waves (2, H, W), shift (N, 2, 1, 1) pixels."""
+    phase = (waves * shift).sum(1)
+    cosine, sine = torch.cos(phase), torch.sin(phase)
+    return real * cosine + imaginary * sine, imaginary * cosine - real * sine
 
 
 def _waves(size_px: int) -> tuple[Tensor, Tensor]:

@@ -49,7 +49,8 @@ class TwoShotEstimator:
         shape: tuple[int, int],
         focus: FocusTable,
     ) -> None:
-        self._code: Code | None = None
+        self._optics_code = rule.optics_code(optics, pixel_um)
+        self._code: Code = self._optics_code
         self._model = model
         self._rule = rule
         self._focus = focus
@@ -63,9 +64,9 @@ class TwoShotEstimator:
             )
 
     def with_code(self, code: Code | None) -> TwoShotEstimator:
-        """The same estimator for a slide with that code; None: nothing is known of the slide."""
+        """The same estimator for a slide that a calibration gave that code; None: nothing is known of the slide."""
         other = copy.copy(self)
-        other._code = code
+        other._code = self._optics_code if code is None else np.concatenate([self._optics_code, code])
         return other
 
     def estimate(self, first: Images, second: Images) -> Estimate:

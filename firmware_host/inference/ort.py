@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.errors import HardwareError, UsageError
+from firmware_host.inference.port import completed
 
 
 class OrtPatchModel:
@@ -20,16 +21,16 @@ class OrtPatchModel:
     def __init__(self, graph: bytes, size_px: int, threads: int = 1) -> None:
 
         self._session = _Session(graph, threads)
-        self._unknown = np.zeros(self._session.inputs.get("code", 0), np.float32)
+        self._code_size = self._session.inputs.get("code", 0)
         blank = np.zeros((1, size_px, size_px, 3), np.uint8)
-        self.predict(blank, blank, None)
+        self.predict(blank, blank, np.zeros(0, np.float32))
 
     def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         feed: dict[str, NDArray[Any]] = {"first": first, "second": second}
-        if len(self._unknown):
-            feed["code"] = self._unknown if code is None else code
+        if self._code_size:
+            feed["code"] = completed(code, self._code_size)
         moves, weights = self._session.run(["move_dof", "weight"], feed)
         return moves, weights
 

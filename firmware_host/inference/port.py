@@ -8,16 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def completed(code: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """A code as long as a network takes it; 0 stands for what is unknown."""
+    return np.pad(code, (0, size - len(code)))
+
+
 class PatchModel(Protocol):
     """A network from pairs of raw patches to moves."""
 
     def predict(
-        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32] | None
+        self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The answers for N >= 1 patches.
 
         :param first, second: (N, P, P, 3) uint8 RGB, the second `delta` higher.
-        :param code: of the slide, from a calibration; None: nothing is known of it.
+        :param code: (K,) of the optics (`PatchRule.optics_code`), then of the slide, from a calibration. What it does
+            not reach to is unknown: without a calibration it ends after the optics. A network that takes none ignores
+            it.
         :returns: (N,) moves in depths of field, positive = up, and (N,) texture weights >= 0, all finite.
         :raises HardwareError: the backend failed, or an answer is not finite.
         """

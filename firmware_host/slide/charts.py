@@ -9,6 +9,7 @@ from html import escape
 INK, FAINT, LINE = "var(--ink)", "var(--faint)", "var(--line)"
 BLUE, RED = "#2f7fd1", "#d1495b"
 _PALETTE = ("#2f7fd1", "#7cb5ec", "#f0a202", "#f18805", "#d95d39", "#6c757d", "#adb5bd")
+_OWN_COLOURS = "--ink:#222;--faint:#999;--line:#ddd"
 _HEAT = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis, five stops
 
 
@@ -129,6 +130,13 @@ def curves(
             body.append(f'<rect x="{axes.left + 8:.1f}" y="{at - 8:.1f}" width="10" height="10" fill="{colour}"/>')
             body.append(_text(axes.left + 24, at + 1, name, "start"))
     return axes.svg("".join(body), title)
+
+
+def standalone(svg: str) -> str:
+    """A chart as a file of its own, with the colours and the type that a report's page gives it."""
+    style = f"svg{{{_OWN_COLOURS};background:#fff;font:12px sans-serif}}text{{fill:var(--ink)}}"
+    start = svg.index(">") + 1
+    return f"{svg[:start]}<style>{style}</style>{svg[start:]}"
 
 
 def bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str, title: str) -> str:

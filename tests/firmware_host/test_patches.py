@@ -23,6 +23,22 @@ def test_the_side_of_a_patch_follows_the_optics(pixel_um: float, side: int) -> N
     assert RULE.source_px(Objective(0.75), pixel_um) == side
 
 
+@pytest.mark.parametrize(
+    ("na", "pitch", "expected"),
+    [
+        (0.6, 1.0, (0.0, 0.0)),
+        (0.4, 1.1, (-1.0, 0.635)),  # a pixel 10 % large is not scaled, and told
+        (0.8, 2.0, (1.0, 0.0)),  # one twice as large is scaled
+        (0.14, 1.0, (-1.2, 0.0)),  # outside all that a network learns from
+    ],
+)
+def test_the_network_is_told_of_the_optics(na: float, pitch: float, expected: tuple[float, float]) -> None:
+    optics = Objective(na)
+    code = RULE.optics_code(optics, pitch * optics.lateral_unit_um / 3)
+    assert code.dtype == np.float32
+    np.testing.assert_allclose(code, expected, atol=2e-3)
+
+
 def test_patches_are_cut_at_the_same_place_from_both_frames() -> None:
     first = frame(1)
     second = 255 - first

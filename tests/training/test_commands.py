@@ -31,9 +31,9 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("stacks")
     rng = np.random.default_rng(0)
     z_um = np.round((np.arange(9) - 4) * OPTICS.depth_of_field_um, 3)
-    for split in ("train", "test"):
+    for place in ("train/p0", "train/p1", "test/p0"):
         images = [rng.integers(0, 256, (80, 90, 3), dtype=np.uint8) for _ in range(9)]
-        write_stack(root / "X" / split / "p0", images, z_um, OPTICS, 0.25)
+        write_stack(root / "X" / place, images, z_um, OPTICS, 0.25)
     return root
 
 

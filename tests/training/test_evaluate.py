@@ -35,23 +35,21 @@ def test_a_field_is_the_vote_of_its_textured_patches_in_um() -> None:
     batch = Batch(numbered, np.empty((6, 1, 1, 3), np.uint8), np.array([1, 1, 1, -2, -2, -2.0]))
     moves = np.array([0.9, 1.1, 7.0, -2.0, -2.0, 0.0], np.float32)
     weights = np.array([0.1, 0.1, 0.001, 0.1, 0.001, 0.001], np.float32)
-    code = np.ones(2, np.float32)
+    codes = {"a": np.ones(2, np.float32), "b": np.zeros(1, np.float32)}
     told = []
 
     class Answers:
         """Knows what it is asked by the number in the first patch's corner."""
 
-        def predict(
-            self, first: np.ndarray, second: np.ndarray, code: np.ndarray | None
-        ) -> tuple[np.ndarray, np.ndarray]:
+        def predict(self, first: np.ndarray, second: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             told.append(code)
             return moves[first[:, 0, 0, 0]], weights[first[:, 0, 0, 0]]
 
-    first, second = judge(Answers(), {"a": code, "b": None}.get, Fields(batch, number, fields), min_weight=0.02)
+    first, second = judge(Answers(), codes.__getitem__, Fields(batch, number, fields), min_weight=0.02)
     assert first.error_um == pytest.approx(0.0, abs=1e-6)
     assert first.patches == 2
     np.testing.assert_allclose(first.patch_errors_um, [-0.1 * DOF, 0.1 * DOF], rtol=1e-5)
-    assert [None if each is None else each.tolist() for each in told] == [[1, 1], None]
+    assert [each.tolist() for each in told] == [[1, 1], [0]]
     assert (second.predicted_um, second.error_um, second.patches) == (None, None, 0)
 
 

@@ -50,8 +50,8 @@ def run(stacks: Path, work: Path, settings: FitSettings = SETTINGS, **options: A
     """Train; where the checkpoint is, and what was told."""
     told: list[Progress] = []
     out = work / "c.pt"
-    train, test = pairs(stacks, "train", work), pairs(stacks, "test", work)
-    fit(Fabric(accelerator="cpu"), train, test, settings, 2, RULE.min_weight, out, told.append, **options)
+    train, validation = pairs(stacks, "train", work).split(settings.validation)
+    fit(Fabric(accelerator="cpu"), train, validation, settings, 2, RULE.min_weight, out, told.append, **options)
     return out, told
 
 
@@ -97,9 +97,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(
             raise Killed
 
     broken = tmp_path / "broken"
-    train, test = pairs(stacks, "train", broken), pairs(stacks, "test", broken)
+    train, validation = pairs(stacks, "train", broken).split(settings.validation)
     with pytest.raises(Killed):
-        fit(Fabric(accelerator="cpu"), train, test, settings, 2, 0.01, broken / "c.pt", kill, pace=pace)
+        fit(Fabric(accelerator="cpu"), train, validation, settings, 2, 0.01, broken / "c.pt", kill, pace=pace)
     assert not (broken / "c.pt").exists()
     resumed, told = run(stacks, broken, settings, resume=run_state(broken / "c.pt").exists(), pace=pace)
     assert told[0].step == killed_at // 2 * 2 + 1
@@ -110,6 +110,17 @@ def test_a_run_resumes_with_its_own_settings_only(stacks: Path, tmp_path: Path) 
     run(stacks, tmp_path)
     with pytest.raises(UsageError, match=r"was started with width 0\.25, not 0\.5; give the same options"):
         run(stacks, tmp_path, replace(SETTINGS, width=0.5), resume=True)
+
+
+def test_a_run_resumes_on_its_own_stacks_only(stacks: Path, tmp_path: Path) -> None:
+    run(stacks, tmp_path)
+    images = [np.random.default_rng(1).integers(0, 256, (80, 90, 3), dtype=np.uint8)] * 9
+    other = tmp_path / "other"
+    for name in ("p0", "p1"):
+        write_stack(other / "X/train" / name, images, (np.arange(9) - 4) * OPTICS.depth_of_field_um, OPTICS, 0.25)
+    run_state(tmp_path / "c.pt").rename(other / "c.run")
+    with pytest.raises(UsageError, match=r"c\.run: was started with stacks of checksum [0-9a-f]{8}, not [0-9a-f]{8};"):
+        run(other, other, resume=True)
 
 
 def test_progress_ends_with_the_errors(stacks: Path, tmp_path: Path) -> None:
@@ -124,7 +135,8 @@ def test_the_best_weights_are_kept(stacks: Path, tmp_path: Path) -> None:
     """Evaluated after every step, the checkpoint errs as the best of them did."""
     out, told = run(stacks, tmp_path, replace(SETTINGS, peak_lr=0.3, steps=6), pace=Pace(report=1, evaluate=1))
     network, _ = load_checkpoint(out)
-    kept = field_errors(network, pairs(stacks, "test", tmp_path), 2, 400, RULE.min_weight)
+    _, validation = pairs(stacks, "train", tmp_path).split(SETTINGS.validation)
+    kept = field_errors(network, validation, 2, 400, RULE.min_weight)
     assert kept.mean == pytest.approx(min(progress.errors.mean for progress in told if progress.errors), rel=1e-5)
 
 

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from firmware_host.cli.errors import run_app
-from training.cli import evaluate, fit, label, predict, synthesize
+from training.cli import compare, evaluate, fit, label, predict, synthesize
 
 # Without these, malloc gives every large tensor back to the system and faults it in again: 1.6 times slower.
 _TUNABLES = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
@@ -18,6 +18,7 @@ app.command()(label.label)
 app.command()(synthesize.synthesize)
 app.command()(fit.fit)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(predict.predict)
 
 

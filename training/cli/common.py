@@ -34,4 +34,5 @@ def open_pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
     for fault in skipped:
         print(f"left out {fault.path}: {fault.reason}", file=sys.stderr)
     cache = stacks / "cache" / split
-    return PairSet(found, rule, recipe.MAX_MOVE_DOF, cache, Every(5000, f"{split} planes decoded"))
+    reach_dof = recipe.LEARNT_MOVE_DOF if split == "train" else recipe.MAX_MOVE_DOF
+    return PairSet(found, rule, reach_dof, cache, Every(5000, f"{split} planes decoded"))

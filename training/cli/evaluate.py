@@ -36,7 +36,9 @@ def evaluate(
     pairs = open_pairs(stacks, "test", settings.rule)
     model = TorchModel(network)
     codes = (
-        codes_from(model.calibrate, pairs, recipe.TEST_PATCHES) if calibration and settings.code_size else uncalibrated
+        codes_from(model.calibrate, pairs, recipe.TEST_PATCHES)
+        if calibration and settings.code_size
+        else uncalibrated(pairs)
     )
     judged = judge(model, codes, pairs.fields(count, recipe.TEST_PATCHES, seed=5), settings.rule.min_weight)
     classical = {}

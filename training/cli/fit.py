@@ -11,11 +11,11 @@ import typer
 
 from firmware_host.errors import UsageError
 from training import recipe
-from training.settings import PRESETS, Backbone, Inputs, Preset
+from training.settings import PAIRS_PER_PLACE, PRESETS, Backbone, Inputs, Preset
 
 
 def fit(
-    stacks: Annotated[Path, typer.Option(help="Folder with X/train and X/test.")],
+    stacks: Annotated[Path, typer.Option(help="Folder with X/train.")],
     out: Annotated[Path, typer.Option(help="The checkpoint to write; the run's state goes beside it, as .run.")],
     preset: Annotated[Preset, typer.Option(help="Where the options below start from.")] = "default",
     backbone: Annotated[Backbone | None, typer.Option(help="Architecture.")] = None,
@@ -28,7 +28,12 @@ def fit(
     code: Annotated[
         int | None, typer.Option(min=0, max=64, help="Numbers that a calibration on the slide gives; 0: none.")
     ] = None,
-    examples: Annotated[int | None, typer.Option(min=2, max=64, help="Pairs that calibrate for one slide.")] = None,
+    examples: Annotated[
+        int | None, typer.Option(min=2, max=PAIRS_PER_PLACE, help="Pairs of a place that calibrate for another.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(min=0, max=0.5, help="Share of the slides to validate on, one slide at least.")
+    ] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Patch pairs in a batch, of all processes.")] = None,
@@ -44,7 +49,7 @@ def fit(
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Arithmetic.")] = "32-true",
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard; needs tensorboard.")] = None,
 ) -> None:
-    """Train on the stacks of X/train, report errors on those of X/test, keep the best."""
+    """Train on most stacks of X/train, validate on the rest, keep the best. X/test is not looked at."""
     chosen = {
         "backbone": backbone,
         "width": width,
@@ -53,6 +58,7 @@ def fit(
         "spectra": spectra,
         "code": code,
         "examples": examples,
+        "validation": validation,
         "patch": patch,
         "steps": steps,
         "batch": batch,
@@ -78,12 +84,12 @@ def fit(
     fabric.launch()
     began = time.monotonic()
     with fabric.rank_zero_first():
-        train, test = (open_pairs(stacks, split, settings.rule) for split in ("train", "test"))
+        train, validation = open_pairs(stacks, "train", settings.rule).split(settings.validation)
     told = Told(fabric, tensorboard)
     run_fit(
         fabric,
         train,
-        test,
+        validation,
         settings,
         recipe.TEST_PATCHES,
         settings.rule.min_weight,

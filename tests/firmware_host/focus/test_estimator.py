@@ -21,7 +21,7 @@ class Painted:
     """A network that reads its answer off the second patch: red is the move in tenths of a DoF, 100 being none;
     green is the weight in hundredths. It keeps what it was shown."""
 
-    def predict(self, first: np.ndarray, second: np.ndarray, code: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, first: np.ndarray, second: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.first, self.second, self.code = first, second, code
         corner = second[:, 0, 0].astype(np.float32)
         return (corner[:, 0] - 100) / 10, corner[:, 1] / 100
@@ -57,13 +57,14 @@ def test_the_networks_answer_becomes_um_of_this_objective(optics: Objective, mov
     assert (answer.spread_um, answer.patches) == (0.0, 12)
 
 
-def test_the_network_is_told_the_code_of_the_slide() -> None:
+def test_the_network_is_told_the_optics_and_the_code_of_the_slide() -> None:
     model, frame = Painted(), painted([0.5] * 12, [0.2] * 12)
     plain, code = estimator(model), np.array([0.1, -0.2], np.float32)
+    optics = RULE.optics_code(OBJECTIVES[1], pixel_um(OBJECTIVES[1]))
     plain.with_code(code).estimate(DARK, frame)
-    assert model.code is code
+    np.testing.assert_array_equal(model.code, [*optics, *code])
     plain.estimate(DARK, frame)
-    assert model.code is None
+    np.testing.assert_array_equal(model.code, optics)
 
 
 def test_the_first_frame_is_the_first_argument() -> None:
