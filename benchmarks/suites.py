@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.measure import Row, timed
 from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
+from firmware_host.inference.port import NOTHING_KNOWN
 from firmware_host.optics import Objective
 from firmware_host.patches import cut_patches
 from firmware_host.twin.column import OpticalColumn
@@ -60,11 +62,8 @@ def inference() -> list[Row]:
     ]
     for name, graph in (("int8", bundle.int8_graph), ("fp32", bundle.fp32_graph)):
         model = OrtPatchModel(graph, rule.size_px)
-        rows.append(
-            timed(
-                "inference", f"16 patches, {name}", lambda model=model: model.predict(*cut, np.zeros(0, np.float32)), 30
-            )
-        )  # type: ignore[misc]
+        ask = functools.partial(model.predict, *cut, NOTHING_KNOWN)
+        rows.append(timed("inference", f"16 patches, {name}", ask, 30))
     return rows
 
 
@@ -92,14 +91,7 @@ def networks() -> list[Row]:
         first, second = (rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for _ in range(2))
         model = OrtPatchModel(to_onnx(FocusNetwork(width, "difference+second", fold, spectra, size).eval(), size), size)
         name = f"width {width:g}, fold {fold}, {'spectra, ' if spectra else ''}{count} patches of {size} px"
-        rows.append(
-            timed(
-                "networks",
-                name,
-                lambda model=model, a=first, b=second: model.predict(a, b, np.zeros(0, np.float32)),
-                12,
-            )
-        )  # type: ignore[misc]
+        rows.append(timed("networks", name, functools.partial(model.predict, first, second, NOTHING_KNOWN), 12))
     return rows
 
 

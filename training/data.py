@@ -137,14 +137,16 @@ class PairSet:
     def split(self, share: float) -> tuple[PairSet, PairSet]:
         """Two sets over the same planes, the second of about that share of the slides, one at least.
 
-        By slide, so that neither learns of the other; by place, where all is one slide.
+        By slide, so that neither learns of the other; by place, where all is one slide. Stacks without pairs are in
+        neither.
 
-        :raises UsageError: there is one place only.
+        :raises UsageError: there is one place with pairs only.
         """
-        places: dict[str, list[int]] = {}
-        for number, stack in enumerate(self._stacks):
-            places.setdefault(stack.slide or stack.name, []).append(number)
-        groups = list(places.values()) if len(places) > 1 else [[number] for number in self._kept]
+        useful = [number for number in self._kept if self._by_delta[0][number]]
+        slides: dict[str, list[int]] = {}
+        for number in useful:
+            slides.setdefault(self._stacks[number].slide or self._stacks[number].name, []).append(number)
+        groups = list(slides.values()) if len(slides) > 1 else [[number] for number in useful]
         if len(groups) < 2:
             raise UsageError("stacks: one position is too few to learn from and to validate; take more of them")
         count = min(max(1, round(share * len(groups))), len(groups) - 1)

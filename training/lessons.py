@@ -93,20 +93,20 @@ class _Drawn:
         camera = self._camera[-1] + 1 if self._camera else 0
         able = [self._add_place(place, delta, jpeg, rng) for place in places]
         self._camera += [camera] * (len(places) * PAIRS_PER_PLACE)
-        teachers = [start + at for at in range(len(places))][::-1]
-        taught = [known and len(places) > 1 and teaches for teaches in able[::-1]]
-        self._teacher += [teacher if yes else NOBODY for teacher, yes in zip(teachers, taught, strict=True)]
+        for at in range(len(places)):
+            other = len(places) - 1 - at
+            self._teacher.append(start + other if known and other != at and able[other] else NOBODY)
 
     def _add_place(self, stack: int, delta: int, jpeg: int | None, rng: np.random.Generator) -> bool:
         """The shown pairs, then the rest, for the most part from farther away; False: the place can show nothing."""
         pairs = self._source.pairs(stack, delta) or self._source.pairs(stack)
         near = [pair for pair in pairs if abs(pair.move_dof) <= EXAMPLE_DOF]
         far = [pair for pair in pairs if abs(pair.move_dof) > EXAMPLE_DOF]
+        rest = far if self._examples else pairs
         offset_dof = float(rng.normal(0, _PLACE_ERROR_DOF))
         shown = []
         for at in range(PAIRS_PER_PLACE):
-            choices: list[Pair] = (near or pairs) if at < self._examples else pairs if not self._examples else far
-            choices = choices or pairs
+            choices: list[Pair] = (near if at < self._examples else rest) or pairs
             pair = choices[int(rng.integers(len(choices)))]
             self._images.append(placed(self._source.draw(pair, rng), rng, jpeg))
             self._moves.append(pair.move_dof)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.errors import HardwareError, UsageError
-from firmware_host.inference.port import completed
+from firmware_host.inference.port import NOTHING_KNOWN, completed
 
 
 class OrtPatchModel:
@@ -23,7 +23,7 @@ class OrtPatchModel:
         self._session = _Session(graph, threads)
         self._code_size = self._session.inputs.get("code", 0)
         blank = np.zeros((1, size_px, size_px, 3), np.uint8)
-        self.predict(blank, blank, np.zeros(0, np.float32))
+        self.predict(blank, blank, NOTHING_KNOWN)
 
     def predict(
         self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]

@@ -7,6 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+NOTHING_KNOWN = np.zeros(0, np.float32)
+"""The code of which even the optics are unknown."""
+
 
 def completed(code: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """A code as long as a network takes it; 0 stands for what is unknown."""

@@ -23,7 +23,7 @@ from training.network import FocusNetwork
 from training.settings import FitSettings
 
 OPTICS = Objective(0.75)
-SMALL = ["--patch", "32", "--width", "0.25", "--batch", "6", "--accelerator", "cpu"]
+SMALL = ["--patch", "32", "--width", "0.25", "--batch", "12", "--accelerator", "cpu"]
 
 
 @pytest.fixture(scope="module")

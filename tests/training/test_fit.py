@@ -25,7 +25,7 @@ from training.stacks import read_stacks
 
 RULE = PatchRule(32, 1 / 3, 0.15, 2.0, 0.01)
 OPTICS = Objective(0.75)
-SETTINGS = FitSettings(width=0.25, spectra=16, patch=RULE.size_px, steps=4, batch=6)
+SETTINGS = FitSettings(width=0.25, spectra=16, patch=RULE.size_px, steps=4, batch=24)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,12 @@ def test_a_run_resumes_with_its_own_settings_only(stacks: Path, tmp_path: Path) 
     run(stacks, tmp_path)
     with pytest.raises(UsageError, match=r"was started with width 0\.25, not 0\.5; give the same options"):
         run(stacks, tmp_path, replace(SETTINGS, width=0.5), resume=True)
+
+
+def test_the_run_of_another_version_is_refused_in_one_line(stacks: Path, tmp_path: Path) -> None:
+    torch.save({"schema": 3, "settings": {}, "step": 2, "state": {}}, run_state(tmp_path / "c.pt"))
+    with pytest.raises(UsageError, match=r"written by another version \(schema 3\); train again"):
+        run(stacks, tmp_path, resume=True)
 
 
 def test_a_run_resumes_on_its_own_stacks_only(stacks: Path, tmp_path: Path) -> None:

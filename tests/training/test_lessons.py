@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,10 @@ def test_one_slide_is_split_by_place_and_one_place_not_at_all(pairs: PairSet, tm
     assert [list(part.kept) for part in both.split(0.0)] in ([[0], [1]], [[1], [0]])
     with pytest.raises(UsageError, match="one position is too few to learn from and to validate"):
         PairSet(of_a[:1], RULE, 6.5, tmp_path / "one", lambda *_: None).split(0.5)
+
+
+def test_stacks_without_pairs_are_in_neither_part(pairs: PairSet, tmp_path: Path) -> None:
+    """Else a part could be left with nothing to learn from, or to judge."""
+    useless = replace(pairs.stacks[-1], name="useless", planes=pairs.stacks[-1].planes[:3])
+    three = PairSet([*pairs.stacks[:2], useless], RULE, 6.5, tmp_path / "three", lambda *_: None)
+    assert sorted(number for part in three.split(0.5) for number in part.kept) == [0, 1]

@@ -36,7 +36,10 @@ def fit(
     ] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Patch pairs in a batch, of all processes.")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=PAIRS_PER_PLACE, help="Patch pairs in a lesson, of all processes; whole places of 12 each."),
+    ] = None,
     peak_lr: Annotated[float | None, typer.Option(min=1e-6, max=1)] = None,
     texture_weight: Annotated[bool | None, typer.Option(help="Weigh patches by texture (phase 1).")] = None,
     phase_2: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the run before phase 2.")] = None,
