@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from openpyxl import Workbook, load_workbook
 
 from firmware_host.errors import UsageError
+from firmware_host.stack_folder import Split
 from firmware_host.whole_file import write_whole
 from training.stacks import Skipped, Stack, match_pairs
 
 COLUMNS = ("xy_position", "z1_image", "z2_image", "z1_diff_focus", "z2_diff_focus")
 Format = Literal["csv", "xlsx"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,38 @@ def read_labels(path: Path) -> tuple[list[LabelRow], list[Skipped]]:
         first = f"; {skipped[0].reason}" if skipped else ""
         raise UsageError(f"labels {path}: no usable row{first}")
     return rows, skipped
+
+
+def find_labels(root: Path, split: Split) -> Path:
+    """The label file of a split.
+
+    :raises UsageError: there is none, or one of each format.
+    """
+    paths = [root / "y" / f"{split}.{suffix}" for suffix in FORMATS]
+    found = [path for path in paths if path.exists()]
+    if len(found) != 1:
+        raise UsageError(f"labels {paths[0]}: {'no such file, nor .xlsx' if not found else 'there is .xlsx too'}")
+    return found[0]
+
+
+def heights_from(rows: Iterable[LabelRow]) -> Callable[[Path], int]:
+    """What tells the height of a plane, nm, by its position and name, as `training.stacks.read_stacks` asks it.
+
+    It raises ValueError where the table has no height for a plane, or several.
+    """
+    heights: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        heights.setdefault((row.position, row.first), set()).add(row.z1_nm)
+        heights.setdefault((row.position, row.second), set()).add(row.z2_nm)
+
+    def height_nm(plane: Path) -> int:
+        told = sorted(heights.get((plane.parent.name, plane.name), ()))
+        if len(told) != 1:
+            several = ", ".join(f"{each / 1000:g}" for each in told)
+            raise ValueError(f"the labels give it several heights: {several} um" if told else "not in the labels")
+        return told[0]
+
+    return height_nm
 
 
 def _row(cells: Sequence[object]) -> LabelRow:

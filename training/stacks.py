@@ -5,7 +5,7 @@ How a stack folder looks is `firmware_host.stack_folder`'s matter. Heights are i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +50,18 @@ class Skipped:
     reason: str
 
 
-def read_stacks(root: Path, split: Split, optics: Objective, pixel_um: float) -> tuple[list[Stack], list[Skipped]]:
+def read_stacks(
+    root: Path,
+    split: Split,
+    optics: Objective,
+    pixel_um: float,
+    height_nm: Callable[[Path], int] = read_height_nm,
+) -> tuple[list[Stack], list[Skipped]]:
     """All usable positions of a split, sorted by name, and what was left out.
 
     :param optics, pixel_um: of the positions that have no `optics.json` of their own.
+    :param height_nm: tells the height of a plane relative to focus, or raises ValueError with the reason why it
+        cannot; else the Exif tag does.
     :raises UsageError: there is no usable position.
     """
     folder = root / "X" / split
@@ -62,7 +70,7 @@ def read_stacks(root: Path, split: Split, optics: Objective, pixel_um: float) ->
     stacks: list[Stack] = []
     skipped: list[Skipped] = []
     for position in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-        planes, faults = _read_planes(position)
+        planes, faults = _read_planes(position, height_nm)
         skipped += faults
         if len(planes) < 2:
             skipped.append(Skipped(position, f"{len(planes)} usable planes; two at least are needed"))
@@ -98,14 +106,14 @@ def match_pairs(z_nm: Sequence[int], delta_nm: int, tolerance_nm: int) -> list[t
     return pairs
 
 
-def _read_planes(position: Path) -> tuple[list[Plane], list[Skipped]]:
+def _read_planes(position: Path, height_nm: Callable[[Path], int]) -> tuple[list[Plane], list[Skipped]]:
     planes: dict[int, Plane] = {}
     skipped = []
     for path in sorted(position.iterdir()):
         if path.suffix.lower() not in SUFFIXES:
             continue
         try:
-            plane = Plane(path, read_height_nm(path))
+            plane = Plane(path, height_nm(path))
         except ValueError as error:
             skipped.append(Skipped(path, str(error)))
             continue

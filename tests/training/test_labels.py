@@ -14,7 +14,9 @@ from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
 from firmware_host.stack_folder import EXIF_MAKE
 from training.cli import app
-from training.labels import COLUMNS, LabelRow, label_pairs, read_labels, write_labels
+from training.cli.common import open_pairs
+from training.labels import COLUMNS, LabelRow, heights_from, label_pairs, read_labels, write_labels
+from training.recipe import RULE
 from training.stacks import Plane, Stack
 
 OPTICS = Objective(0.75)
@@ -25,12 +27,12 @@ def stack(heights_nm: list[int], name: str = "p1") -> Stack:
     return Stack(name, planes, OPTICS, 0.25)
 
 
-def write_planes(folder: Path, tags: list[str], suffix: str = "png") -> None:
+def write_planes(folder: Path, tags: list[str], suffix: str = "png", side: int = 8) -> None:
     folder.mkdir(parents=True)
     for number, tag in enumerate(tags):
         exif = Image.Exif()
         exif[EXIF_MAKE] = tag
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / f"{number:03d}.{suffix}", exif=exif)
+        Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(folder / f"{number:03d}.{suffix}", exif=exif)
 
 
 def label(*arguments: object) -> Any:
@@ -138,3 +140,36 @@ def test_skipped_files_are_named(tmp_path: Path) -> None:
     write_planes(tmp_path / "X/train/p1", ["-1", "1", "high"])
     result = label("--stacks", tmp_path, "--delta", 2)
     assert "p1/002.png: Exif tag Make is 'high', not a number" in result.output
+
+
+def test_tables_stand_in_for_tags(tmp_path: Path) -> None:
+    """A data set whose heights are in its tables alone gives the pairs that the tags would give."""
+    heights = [f"{(step - 6) * OPTICS.depth_of_field_um / 2:.3f}" for step in range(13)]
+    write_planes(tmp_path / "X/train/p1", heights, side=140)
+    label("--stacks", tmp_path, "--delta", f"{RULE.delta_dof * OPTICS.depth_of_field_um:.3f}", "--format", "xlsx")
+    tagged = open_pairs(tmp_path, "train", RULE)
+    for plane in (tmp_path / "X/train/p1").iterdir():
+        Image.open(plane).save(plane, exif=Image.Exif())
+    with pytest.raises(UsageError, match="no usable position"):
+        open_pairs(tmp_path, "train", RULE)
+    told = open_pairs(tmp_path, "train", RULE, "labels")
+    assert len(told) == len(tagged) == 9
+    assert told.pairs(0) == tagged.pairs(0)
+
+
+@pytest.mark.parametrize(
+    ("plane", "reason"), [("p1/x.png", "not in the labels"), ("p1/b.png", "several heights: 2, 2.5 um")]
+)
+def test_a_plane_without_one_height_is_left_out(plane: str, reason: str) -> None:
+    height_nm = heights_from([LabelRow("p1", "a.png", "b.png", 0, 2000), LabelRow("p1", "b.png", "c.png", 2500, 4500)])
+    assert height_nm(Path("p1/c.png")) == 4500
+    with pytest.raises(ValueError, match=reason):
+        height_nm(Path(plane))
+
+
+@pytest.mark.parametrize(("suffixes", "message"), [((), "no such file, nor .xlsx"), (("csv", "xlsx"), "is .xlsx too")])
+def test_one_table_a_split(tmp_path: Path, suffixes: tuple[str, ...], message: str) -> None:
+    for suffix in suffixes:
+        write_labels(tmp_path / f"y/train.{suffix}", [LabelRow("p1", "a.png", "b.png", 0, 2000)])
+    with pytest.raises(UsageError, match=message):
+        open_pairs(tmp_path, "train", RULE, "labels")

@@ -12,7 +12,7 @@ from firmware_host.errors import UsageError
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.classical import peak_errors_um
-from training.cli.common import Stacks, open_pairs
+from training.cli.common import Heights, Stacks, open_pairs
 from training.evaluate import TorchModel, by_objective, codes_from, judge, uncalibrated
 from training.report import Evaluation, figures, write_fields_csv, write_html, write_json
 
@@ -27,13 +27,14 @@ def evaluate(
         bool, typer.Option(help="Calibrate for each stack with the other stacks of its slide, where there are any.")
     ] = True,
     count: Annotated[int, typer.Option(min=1, help="Fields to judge.")] = 2000,
+    heights: Heights = "exif",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Errors on the stacks of X/test: all, by objective and by stack, beside classical measures of sharpness."""
     if out is not None and out.exists():
         raise UsageError(f"evaluation {out}: is there already; choose another folder or remove it")
     network, settings = load_checkpoint(checkpoint)
-    pairs = open_pairs(stacks, "test", settings.rule)
+    pairs = open_pairs(stacks, "test", settings.rule, heights)
     model = TorchModel(network)
     codes = (
         codes_from(model.calibrate, pairs, recipe.TEST_PATCHES)

@@ -11,6 +11,7 @@ import typer
 
 from firmware_host.errors import UsageError
 from training import recipe
+from training.cli.common import Heights
 from training.settings import PAIRS_PER_PLACE, PRESETS, Backbone, Inputs, Preset
 
 
@@ -45,6 +46,7 @@ def fit(
     phase_2: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the run before phase 2.")] = None,
     patch: Annotated[int | None, typer.Option(min=32, max=256, help="Side of a patch, pixels.")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    heights: Heights = "exif",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where to train.")] = "auto",
     devices: Annotated[str, typer.Option(help="How many GPUs or CPU processes, or auto.")] = "auto",
@@ -87,7 +89,7 @@ def fit(
     fabric.launch()
     began = time.monotonic()
     with fabric.rank_zero_first():
-        train, validation = open_pairs(stacks, "train", settings.rule).split(settings.validation)
+        train, validation = open_pairs(stacks, "train", settings.rule, heights).split(settings.validation)
     told = Told(fabric, tensorboard)
     run_fit(
         fabric,
