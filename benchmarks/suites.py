@@ -96,7 +96,7 @@ def networks() -> list[Row]:
 
 
 def loader() -> list[Row]:
-    """Whether training waits for its data: a lesson drawn, developed, and learnt from."""
+    """Whether training waits for its data: a lesson drawn, developed, seen, and learnt from."""
     import torch
 
     from training import recipe
@@ -105,6 +105,7 @@ def loader() -> list[Row]:
     from training.lessons import Lessons
     from training.loss import focus_loss
     from training.network import FocusNetwork
+    from training.rehearsal import Seen, joined
     from training.settings import FitSettings
     from training.stacks import read_stacks
     from training.synthesize import synthesize
@@ -134,15 +135,26 @@ def loader() -> list[Row]:
     network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng(0)
     before, after = developed(first, second, lesson.camera, rng)
+    with torch.no_grad():
+        images, spectra, texture = network.see(before, after)
+    seen = Seen(spectra, texture, truth, optics, shown, teacher)
+    rehearsed = joined([seen] * (1 + settings.rehearsed))
 
-    def learn() -> None:
-        move, weight = network.learn(before, after, optics, shown, teacher)
-        focus_loss(move, truth, weight, 1).backward()  # type: ignore[no-untyped-call]
+    def see() -> None:
+        with torch.no_grad():
+            network.see(before, after)
 
-    rows.append(
-        timed("loader", "develop a lesson, all cores", lambda: developed(first, second, lesson.camera, rng), 20)
-    )
-    rows.append(timed("loader", "learn from a lesson, all cores", learn, 12))
+    def learn(all_of: Seen) -> None:
+        move = network.learn(images, all_of.spectra, all_of.texture, all_of.optics, all_of.shown_dof, all_of.teacher)
+        focus_loss(move, all_of.move_dof, all_of.texture, 1).backward()  # type: ignore[no-untyped-call]
+
+    for name, work in (
+        ("develop a lesson", lambda: developed(first, second, lesson.camera, rng)),
+        ("take its spectra", see),
+        ("learn from it", lambda: learn(seen)),
+        (f"learn from it and {settings.rehearsed} earlier ones", lambda: learn(rehearsed)),
+    ):
+        rows.append(timed("loader", f"{name}, all cores", work, 12))
     return rows
 
 

@@ -27,6 +27,7 @@ from training.evaluate import Errors, field_errors
 from training.lessons import Lesson, Lessons
 from training.loss import focus_loss
 from training.network import FocusNetwork
+from training.rehearsal import Rehearsal, Seen, joined
 from training.settings import FitSettings
 
 _HALVING_EPOCHS = 20
@@ -81,15 +82,20 @@ def fit(
     if resume:
         start, state = load_run(state_file, begun)
         run.restore(state)
+    rehearsal = None
+    if run.rehearses and start < settings.steps:
+        rehearsal = Rehearsal(out.with_suffix(f".seen{fabric.global_rank}"), fabric.device, start)
     began = time.monotonic()
     for step, lesson in _lessons(fabric, train, settings, start):
-        run.learn(step, lesson)
+        run.learn(step, lesson, rehearsal)
         done = step + 1
         last = done == settings.steps
         errors = None
         if fabric.is_global_zero and (done % pace.evaluate == 0 or last):
             errors = field_errors(run.averaged, validation, patches, _VALIDATION_FIELDS, min_weight)
             run.keep_best(errors.mean)
+        if rehearsal is not None and (done % pace.save == 0 or last):
+            rehearsal.keep()
         if fabric.is_global_zero and (done % pace.save == 0 or last):
             save_run(state_file, begun, done, run.state())
         if done % pace.report == 0 or errors is not None:
@@ -97,6 +103,8 @@ def fit(
             report(Progress(done, settings.steps, run.loss, left, errors))
     if fabric.is_global_zero:
         save_checkpoint(out, run.best, settings)
+    if rehearsal is not None:
+        rehearsal.remove()
     fabric.barrier()
 
 
@@ -142,18 +150,23 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self._best_error = float("inf")
 
-    def learn(self, step: int, lesson: Lesson) -> None:
-        """One batch."""
+    @property
+    def rehearses(self) -> bool:
+        """Whether earlier lessons are asked again: only spectra can be."""
+        return self._settings.rehearsed > 0 and self._network.spectra is not None
+
+    def learn(self, step: int, lesson: Lesson, rehearsal: Rehearsal | None) -> None:
+        """One new lesson, and some of the earlier ones."""
         settings, fabric = self._settings, self._fabric
         # Dropout too is a function of the step, so that a resumed run draws what an unbroken one does.
         torch.manual_seed(hash((settings.seed, step, fabric.global_rank)))
         rng = np.random.default_rng([settings.seed, step, fabric.global_rank, 1])
-        pairs, device = lesson.pairs, fabric.device
-        first, second, truth, optics, shown, teacher = (
-            torch.from_numpy(part).to(device)
-            for part in (pairs.first, pairs.second, pairs.move_dof, lesson.optics, lesson.shown_dof, lesson.teacher)
-        )
-        move, weight = self._module.learn(*developed(first, second, lesson.camera, rng), optics, shown, teacher)
+        images, seen = self._seen(lesson, rng)
+        if rehearsal is not None:
+            rehearsal.add(step, seen)
+            seen = joined([seen, *rehearsal.draw(settings.rehearsed, step, rng)])
+        move = self._module.learn(images, seen.spectra, seen.texture, seen.optics, seen.shown_dof, seen.teacher)
+        truth, weight = seen.move_dof, seen.texture
         if not settings.texture_weight:
             weight = torch.ones_like(weight)
         phase_2 = step >= settings.phase_2 * settings.steps
@@ -168,6 +181,17 @@ class _Run:
         self._schedule.step()
         self._average(min(settings.ema, (step + 1) / (step + 10)))
         self.loss = value if np.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
+
+    @torch.no_grad()
+    def _seen(self, lesson: Lesson, rng: np.random.Generator) -> tuple[Tensor, Seen]:
+        """The images that are looked at, and all else of a lesson, as a camera of its own took it."""
+        pairs, device = lesson.pairs, self._fabric.device
+        first, second, truth, optics, shown, teacher = (
+            torch.from_numpy(part).to(device)
+            for part in (pairs.first, pairs.second, pairs.move_dof, lesson.optics, lesson.shown_dof, lesson.teacher)
+        )
+        images, spectra, texture = self._network.see(*developed(first, second, lesson.camera, rng))
+        return images, Seen(spectra, texture, truth, optics, shown, teacher)
 
     def keep_best(self, error: float) -> None:
         """Keep the averaged weights when they err less than all before."""

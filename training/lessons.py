@@ -18,7 +18,7 @@ from training.settings import PAIRS_PER_PLACE
 
 NOBODY = -1
 _DELTA_CHANCES = (0.65, 0.175, 0.175)
-_UNKNOWN_SHARE = 0.3  # slides that are asked without a calibration
+_UNKNOWN_SHARE = 0.2  # slides that are asked without a calibration
 _PLACE_ERROR_DOF, _MOVE_ERROR_DOF = 0.04, 0.03  # of a contrast sweep, and of a move between two planes
 
 

@@ -23,7 +23,7 @@ _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
     "mobilenet-v2": MobileNetV2,
     "mobilenet-v3-small": MobileNetV3Small,
 }
-_LOOKED_AT = 3  # one pair in so many, of a lesson
+_LOOKED_AT = 6  # one pair in so many, of a new lesson
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
 _LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any difference finite
@@ -114,33 +114,45 @@ class FocusNetwork(nn.Module):
         code: Tensor = self.calibrator(seen[None], move_dof[None], weight[None]).squeeze(0)
         return code
 
+    def see(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a lesson is learnt from, a matter of its frames alone and of no weight.
+
+        :param before, after: luminance, (N, 1, P, P), 0 to 1.
+        :returns: the images of every sixth pair (of all, where there are no spectra to judge the others by); the
+            spectra of all, (N, features); their texture, (N,).
+        """
+        first, second, texture = self.prepare(before, after)
+        if self.spectra is None:
+            return self.images(first, second), texture.new_empty(len(texture), 0), texture
+        return self.images(first[::_LOOKED_AT], second[::_LOOKED_AT]), self.spectra(first, second), texture
+
     def learn(
-        self, before: Tensor, after: Tensor, optics: Tensor, shown_dof: Tensor, teacher: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """A lesson, as one pass: each place is calibrated by what another shows, then every pair is answered.
+        self, images: Tensor, spectra: Tensor, texture: Tensor, optics: Tensor, shown_dof: Tensor, teacher: Tensor
+    ) -> Tensor:
+        """The moves, (N,) DoF, of lessons seen: each place is calibrated by what another shows, then all is answered.
 
-        Of every third pair the images are looked at. The others are judged by their spectra, which cost little.
+        Pairs come place by place, equally many of each.
 
-        :param before, after: luminance, (N, 1, P, P), 0 to 1, of the pairs, equally many of each place, place by place.
+        :param images: of every sixth pair from the first on, as far as they go; the rest is judged by spectra, which
+            costs little. :param spectra, texture: of all pairs, see `see`.
         :param optics: (places, OPTICS_CODE) what is known of their scanners.
         :param shown_dof: (places, E) moves of the first E pairs of each place, as a scanner measures them.
         :param teacher: (places,) the place whose shown pairs calibrate for this one; below 0: none.
         """
-        first, second, weight = self.prepare(before, after)
+        answers = self.backbone(images)
         if self.spectra is None:
-            return self._answered(self.backbone(self.images(first, second))), weight
-        seen = self._seen(first, second)
-        looked_at = torch.arange(0, len(seen), _LOOKED_AT, device=seen.device)
-        some = self.backbone(self.images(first[looked_at], second[looked_at]))
-        looks = some.new_zeros(len(seen), some.shape[1]).index_copy(0, looked_at, some)
+            return self._answered(answers)
+        seen = self.norm(spectra)
+        looked_at = torch.arange(len(answers), device=seen.device) * _LOOKED_AT
+        looks = answers.new_zeros(len(seen), answers.shape[1]).index_copy(0, looked_at, answers)
         code = None
         if self.calibrator is not None:
             places, shown = shown_dof.shape
-            examples, textures = (part.unflatten(0, (places, -1))[:, :shown] for part in (seen, weight))
+            examples, textures = (part.unflatten(0, (places, -1))[:, :shown] for part in (seen, texture))
             codes = self.calibrator(examples, shown_dof, textures)
             codes = codes[teacher.clamp(min=0)] * (teacher >= 0)[:, None]
             code = torch.cat([optics, codes], 1).repeat_interleave(len(seen) // places, 0)
-        return self._answered(self._judged(looks, seen, code)), weight
+        return self._answered(self._judged(looks, seen, code))
 
     def _seen(self, first: Tensor, second: Tensor) -> Tensor:
         """(N, features): the spectra of prepared pairs, each number in units of its usual range."""

@@ -29,6 +29,7 @@ class FitSettings:
         Adam with the rate halved every 20 epochs.
     :param batch: patch pairs of all processes together.
     :param examples: pairs of a place, of `PAIRS_PER_PLACE`, that calibrate for another place of its slide.
+    :param rehearsed: earlier lessons whose spectra are judged again beside each new one; 0: none.
     :param validation: share of the slides that is not learnt from; the weights that err least on it are kept.
     :param texture_weight: weigh patches by their texture (the paper's phase 1), or all alike.
     :param phase_2: share of the run after which nearness to focus weighs too; 1: never.
@@ -43,9 +44,10 @@ class FitSettings:
     code: int = 8
     patch: int = RULE.size_px
     validation: float = 0.03
-    steps: int = 9000
+    steps: int = 6000
     batch: int = 240
     examples: int = 8
+    rehearsed: int = 12
     schedule: Schedule = "one-cycle"
     peak_lr: float = 2e-3
     weight_decay: float = 1e-4

@@ -53,7 +53,7 @@ def test_in_a_lesson_each_place_is_calibrated_by_what_its_teacher_shows(network:
     shown_dof = torch.tensor([[-2.0, 1.0], [0.5, 3.0], [2.5, -0.5]])
     optics = torch.tensor([[0.5, -0.5], [0.0, 1.0], [0.5, -0.5]])
     light = (network._light(part) for part in (first, second))
-    moves, _ = network.learn(*light, optics, shown_dof, torch.tensor([2, -1, 0]))
+    moves = network.learn(*network.see(*light), optics, shown_dof, torch.tensor([2, -1, 0]))
     for place, teacher in ((0, 2), (1, None), (2, 0)):
         code = torch.zeros(3)
         if teacher is not None:

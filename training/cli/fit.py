@@ -32,6 +32,9 @@ def fit(
     examples: Annotated[
         int | None, typer.Option(min=2, max=PAIRS_PER_PLACE, help="Pairs of a place that calibrate for another.")
     ] = None,
+    rehearsed: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Earlier lessons that are judged again beside each new one.")
+    ] = None,
     validation: Annotated[
         float | None, typer.Option(min=0, max=0.5, help="Share of the slides to validate on, one slide at least.")
     ] = None,
@@ -63,6 +66,7 @@ def fit(
         "spectra": spectra,
         "code": code,
         "examples": examples,
+        "rehearsed": rehearsed,
         "validation": validation,
         "patch": patch,
         "steps": steps,
