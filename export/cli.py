@@ -21,14 +21,12 @@ from firmware_host.bundle import SCHEMA_VERSION, Manifest, find_bundle, read_bun
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
-from firmware_host.patches import PatchRule
-from firmware_host.stack_folder import Split
 from training import recipe
 from training.checkpoint import load_checkpoint
+from training.cli.common import open_pairs
 from training.data import Batch, PairSet
 from training.evaluate import Errors, by_objective, codes_from, judge, uncalibrated
 from training.lessons import Lessons
-from training.stacks import read_stacks
 
 _INT8_PATCHES = 768
 _TEST_FIELDS = 1000
@@ -53,8 +51,8 @@ def bundle(
     rule = settings.rule
     fp32 = to_onnx(network, rule.size_px)
     calibration = calibration_to_onnx(network, rule.size_px)
-    int8 = to_int8(fp32, Lessons(_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).pairs)
-    test = _pairs(stacks, "test", rule)
+    int8 = to_int8(fp32, Lessons(open_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).pairs)
+    test = open_pairs(stacks, "test", rule)
     errors = {name: _errors(graph, calibration, test) for name, graph in (("fp32", fp32), ("int8", int8))}
     if calibration:
         errors["int8 without calibration"] = _errors(int8, b"", test)
@@ -117,12 +115,6 @@ def model(
 def main() -> None:
     """Entry point of `wsi-export`."""
     run_app(app)
-
-
-def _pairs(stacks: Path, split: Split, rule: PatchRule) -> PairSet:
-    found, _ = read_stacks(stacks, split, recipe.DEFAULT_OPTICS, recipe.DEFAULT_PIXEL_UM)
-    cache = stacks / "cache" / split
-    return PairSet(found, rule, recipe.MAX_MOVE_DOF, cache, lambda done, total: None)  # noqa: ARG005
 
 
 def _errors(graph: bytes, calibration: bytes, pairs: PairSet) -> dict[str, Errors]:

@@ -29,7 +29,8 @@ DELTAS = (1.0, 1 - DELTA_TOLERANCE, 1 + DELTA_TOLERANCE)  # of delta: stages do 
 EXAMPLE_DOF = 4.0  # how far from focus the second plane of an example may be
 _MARGIN_PX = 3  # room for the shift between the two frames
 _TRIES = 8
-_EXAMPLE_PAIRS, _EXAMPLE_PLACES = 7, 6  # at each place, and places, of a calibration; as the scanner does it
+EXAMPLE_PLACES = 6  # of a calibration, and pairs at each: as the scanner does it
+_EXAMPLE_PAIRS = 7
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class PairSet:
         :param patches: of each pair, the most textured ones.
         """
         cut = []
-        for place in self.neighbours(self._number[stack])[:_EXAMPLE_PLACES]:
+        for place in self.neighbours(self._number[stack])[:EXAMPLE_PLACES]:
             near = [pair for pair in self.pairs(place) if abs(pair.move_dof) <= EXAMPLE_DOF]
             spread = sorted({round(at) for at in np.linspace(0, len(near) - 1, _EXAMPLE_PAIRS)}) if near else []
             cut += [self._cut(near[at], patches) for at in spread]

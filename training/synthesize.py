@@ -1,14 +1,16 @@
 """Z-stacks rendered by many different twins, in the stack folders that every tool here reads.
 
 Every slide is another tissue under another objective and another camera: what the optical units do not take out
-(thickness, aberrations, condenser, noise, colour) is what varies here. A slide gives stacks of two places: pairs of
-frames of the one, with known answers, calibrate the network for the other.
+(thickness, aberrations, condenser, noise, colour) is what varies here. A slide to learn from gives stacks of two
+places: pairs of frames of the one, with known answers, calibrate the network for the other. A slide to test on gives
+as many as a scanner calibrates with, and one more.
 """
 
 from __future__ import annotations
 
 import math
 import multiprocessing
+import string
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +26,14 @@ from firmware_host.twin.section import ProceduralSection, Specimen
 from firmware_host.twin.section_style import SectionStyle, draw_style
 from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
+from training.data import EXAMPLE_PLACES
 from training.random_tissue import RandomTissue
 from training.recipe import DELTA_TOLERANCE, NA_RANGE, RULE, TEST_NA
 
 FIELD_PX = {"train": 256, "test": 512}
 LOWEST_DOF, HIGHEST_DOF = -9.0, 6.6  # of the first frame of the lowest pair, and the second of the highest
-_PLACES = ("a", "b")
-_STEP_DOF = RULE.delta_dof * DELTA_TOLERANCE
+_PLACES = {"train": 2, "test": 1 + EXAMPLE_PLACES}
+_STEP_DOF = {"train": RULE.delta_dof * DELTA_TOLERANCE, "test": RULE.delta_dof / 3}
 _DIAMETER_UM = 2600.0
 _CENTRE_UM = (1500.0, 1500.0)
 
@@ -51,7 +54,7 @@ def synthesize(
     workers: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Render two stacks of each of `slides` training slides and `test_slides` test slides below `out`.
+    """Render the stacks of `slides` training slides and `test_slides` test slides below `out`.
 
     The same seed gives the same files, whatever the number of workers.
 
@@ -83,7 +86,7 @@ def _render_slide(job: _Job) -> None:
     sensor = Sensor(_draw_sensor(rng), shape, specimen_seed)
     sway_px = float(rng.uniform(0, 0.3))  # the stage does not rise quite straight
     slide = f"s{job.number:05d}"
-    for at, place in enumerate(_PLACES):
+    for at in range(_PLACES[job.split]):
         x_um, y_um, focus_um = _textured_place(rng, column)
         z_um = plane_heights_um(rng, optics, job.split)
         path_px = np.cumsum(rng.normal(0, sway_px, (len(z_um), 2)), axis=0)
@@ -95,7 +98,14 @@ def _render_slide(job: _Job) -> None:
             )
             for index, (z, (right, down)) in enumerate(zip(z_um, path_px.tolist(), strict=True))
         ]
-        write_stack(job.out / "X" / job.split / (slide + place), images, z_um, optics, pixel_um, slide=slide)
+        write_stack(
+            job.out / "X" / job.split / f"{slide}{string.ascii_lowercase[at]}",
+            images,
+            z_um,
+            optics,
+            pixel_um,
+            slide=slide,
+        )
 
 
 def _draw_specimen(rng: np.random.Generator, split: Split, seed: int, pixel_um: float) -> Specimen:
@@ -168,13 +178,13 @@ def _textured_place(rng: np.random.Generator, column: OpticalColumn) -> tuple[fl
 def plane_heights_um(rng: np.random.Generator, optics: Objective, split: Split) -> NDArray[np.float64]:
     """z of each plane relative to focus, um, rounded to nm, with a random start.
 
-    To test on: evenly spaced. To learn from: planes the rule's delta apart, and a second such row a fifth of delta
-    above it. The two rows pair with themselves at delta, and with each other at four and at six fifths of it: as many
-    pairs from a plane as can be, so that the time goes into more sections instead.
+    To test on: a third of delta apart. To learn from: planes the rule's delta apart, and a second such row a fifth of
+    delta above it. The two rows pair with themselves at delta, and with each other at four and at six fifths of it: as
+    many pairs from a plane as can be, so that the time goes into more sections instead.
     """
     dof_nm = optics.depth_of_field_um * 1000
     low_nm, high_nm, delta_nm, step_nm = (
-        round(length * dof_nm) for length in (LOWEST_DOF, HIGHEST_DOF, RULE.delta_dof, _STEP_DOF)
+        round(length * dof_nm) for length in (LOWEST_DOF, HIGHEST_DOF, RULE.delta_dof, _STEP_DOF[split])
     )
     if split == "test":
         return np.arange(low_nm + int(rng.integers(step_nm)), high_nm + 1, step_nm) / 1000

@@ -106,6 +106,30 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert torch.equal(weights(unbroken), weights(resumed))
 
 
+def test_earlier_lessons_are_learnt_from_again(stacks: Path, tmp_path: Path) -> None:
+    alone, with_earlier = (
+        weights(run(stacks, tmp_path / str(count), replace(SETTINGS, rehearsed=count))[0]) for count in (0, 2)
+    )
+    assert not torch.equal(alone, with_earlier)
+    assert not list(tmp_path.rglob("*.seen*")), "they are not kept beyond the run"
+
+
+def test_a_run_does_not_go_on_without_what_it_has_seen(stacks: Path, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        raise Killed
+
+    train, validation = pairs(stacks, "train", tmp_path).split(SETTINGS.validation)
+    pace = Pace(report=3, save=2)
+    with pytest.raises(Killed):
+        fit(Fabric(accelerator="cpu"), train, validation, SETTINGS, 2, 0.01, tmp_path / "c.pt", kill, pace=pace)
+    (tmp_path / "c.seen0").unlink()
+    with pytest.raises(UsageError, match=r"c\.seen0: the lessons that it has seen are missing; remove the \.run file"):
+        run(stacks, tmp_path, resume=True)
+
+
 def test_a_run_resumes_with_its_own_settings_only(stacks: Path, tmp_path: Path) -> None:
     run(stacks, tmp_path)
     with pytest.raises(UsageError, match=r"was started with width 0\.25, not 0\.5; give the same options"):
