@@ -25,7 +25,7 @@ from training import recipe
 from training.checkpoint import load_checkpoint
 from training.cli.common import open_pairs
 from training.data import Batch, PairSet
-from training.evaluate import Errors, by_objective, codes_from, judge, uncalibrated
+from training.evaluate import Codes, Errors, by_objective, codes_from, judge, uncalibrated
 from training.lessons import Lessons
 
 _INT8_PATCHES = 768
@@ -53,9 +53,10 @@ def bundle(
     calibration = calibration_to_onnx(network, rule.size_px)
     int8 = to_int8(fp32, Lessons(open_pairs(stacks, "train", rule), _INT8_PATCHES, 0, seed=77).lesson(0).pairs)
     test = open_pairs(stacks, "test", rule)
-    errors = {name: _errors(graph, calibration, test) for name, graph in (("fp32", fp32), ("int8", int8))}
+    codes = _codes(calibration, test) if calibration else uncalibrated(test)
+    errors = {name: _errors(graph, codes, test) for name, graph in (("fp32", fp32), ("int8", int8))}
     if calibration:
-        errors["int8 without calibration"] = _errors(int8, b"", test)
+        errors["int8 without calibration"] = _errors(int8, uncalibrated(test), test)
     for label, table in errors.items():
         for group, measured in table.items():
             print(f"{label}, {group}: {measured.line()}")
@@ -117,16 +118,18 @@ def main() -> None:
     run_app(app)
 
 
-def _errors(graph: bytes, calibration: bytes, pairs: PairSet) -> dict[str, Errors]:
-    """Errors of a graph in ONNX Runtime on this machine, calibrated by another one where that is not empty."""
-    codes = uncalibrated(pairs)
-    if calibration:
-        calibrator = OrtCalibrator(calibration)
+def _codes(calibration: bytes, pairs: PairSet) -> Codes:
+    """Every stack calibrated by a calibration graph in ONNX Runtime."""
+    calibrator = OrtCalibrator(calibration)
 
-        def calibrate(examples: Batch) -> NDArray[np.float32]:
-            return calibrator.calibrate(examples.first, examples.second, examples.move_dof)
+    def calibrate(examples: Batch) -> NDArray[np.float32]:
+        return calibrator.calibrate(examples.first, examples.second, examples.move_dof)
 
-        codes = codes_from(calibrate, pairs, recipe.TEST_PATCHES)
+    return codes_from(calibrate, pairs, recipe.TEST_PATCHES)
+
+
+def _errors(graph: bytes, codes: Codes, pairs: PairSet) -> dict[str, Errors]:
+    """Errors of a graph in ONNX Runtime on this machine."""
     fields = pairs.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
     return by_objective(judge(_Chunked(graph, pairs.rule.size_px), codes, fields, pairs.rule.min_weight))
 

@@ -40,6 +40,20 @@ def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
     return network.eval(), settings
 
 
+def load_weights(network: FocusNetwork, path: Path) -> None:
+    """Put a checkpoint's weights into a network that is made as the checkpoint's is.
+
+    :raises UsageError: the file cannot be used, or the networks differ.
+    """
+    theirs, settings = load_checkpoint(path)
+    try:
+        network.load_state_dict(theirs.state_dict())
+    except RuntimeError as error:
+        raise UsageError(
+            f"checkpoint {path}: of another network, {settings}; give its options, or train anew"
+        ) from error
+
+
 def save_run(path: Path, begun: dict[str, Any], step: int, state: dict[str, Any]) -> None:
     """Write all that a run needs to go on after `step` batches.
 

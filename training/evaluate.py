@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -111,9 +112,10 @@ class TorchModel:
 
 
 def codes_from(calibrate: Callable[[Batch], NDArray[np.float32]], pairs: PairSet, patches: int) -> Codes:
-    """Every stack calibrated by other places of its slide, never by its own."""
+    """Every stack calibrated by other places of its slide, never by its own; each once, however often it is asked."""
     unknown = uncalibrated(pairs)
 
+    @functools.cache
     def code(stack: str) -> NDArray[np.float32]:
         examples = pairs.examples(stack, patches)
         return np.concatenate([unknown(stack), calibrate(examples)]) if len(examples.first) else unknown(stack)

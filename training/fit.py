@@ -21,7 +21,7 @@ from torch import Tensor
 
 from firmware_host.errors import ScannerError
 from training.augment import developed
-from training.checkpoint import load_run, save_checkpoint, save_run
+from training.checkpoint import load_run, load_weights, save_checkpoint, save_run
 from training.data import PairSet
 from training.evaluate import Errors, field_errors
 from training.lessons import Lesson, Lessons
@@ -66,6 +66,7 @@ def fit(
     *,
     resume: bool = False,
     pretrained: Path | None = None,
+    begin_with: Path | None = None,
     pace: Pace = Pace(),
 ) -> None:
     """Train a network; the weights that erred least on the validation set go to `out`, the run's state beside it.
@@ -73,9 +74,10 @@ def fit(
     :param fabric: launched; :param patches, min_weight: a field of it is judged by this many patches, those with at
         least this much texture.
     :param resume: go on from the run's state. :param pretrained: torchvision's weights to start from.
+    :param begin_with: a checkpoint whose weights to start from; only what makes up its network must be as here.
     :raises ScannerError: the loss is no longer finite. :raises UsageError: there is nothing fit to resume.
     """
-    run = _Run(fabric, settings, len(train), pretrained)
+    run = _Run(fabric, settings, len(train), pretrained, begin_with)
     state_file = run_state(out)
     begun = {**asdict(settings), "stacks of checksum": train.checksum, "processes": fabric.world_size}
     start = 0
@@ -116,7 +118,9 @@ def run_state(out: Path) -> Path:
 class _Run:
     """Everything that changes while a run goes on."""
 
-    def __init__(self, fabric: Fabric, settings: FitSettings, pairs: int, pretrained: Path | None) -> None:
+    def __init__(
+        self, fabric: Fabric, settings: FitSettings, pairs: int, pretrained: Path | None, begin_with: Path | None
+    ) -> None:
         torch.manual_seed(settings.seed)
         torch.use_deterministic_algorithms(True, warn_only=fabric.device.type != "cpu")
         self._fabric = fabric
@@ -124,6 +128,8 @@ class _Run:
         network = FocusNetwork.of(settings)
         if pretrained is not None:
             network.load_pretrained(pretrained)
+        if begin_with is not None:
+            load_weights(network, begin_with)
         network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(network).eval().to(fabric.device)
         halving = settings.schedule == "halving"

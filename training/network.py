@@ -23,7 +23,7 @@ _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
     "mobilenet-v2": MobileNetV2,
     "mobilenet-v3-small": MobileNetV3Small,
 }
-_LOOKED_AT = 6  # one pair in so many, of a new lesson
+_LOOKED_AT = 5  # one pair in so many, of a new lesson: near ones and far ones of a place in turn
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
 _LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any difference finite
@@ -118,7 +118,7 @@ class FocusNetwork(nn.Module):
         """What a lesson is learnt from, a matter of its frames alone and of no weight.
 
         :param before, after: luminance, (N, 1, P, P), 0 to 1.
-        :returns: the images of every sixth pair (of all, where there are no spectra to judge the others by); the
+        :returns: the images of every fifth pair (of all, where there are no spectra to judge the others by); the
             spectra of all, (N, features); their texture, (N,).
         """
         first, second, texture = self.prepare(before, after)
@@ -133,7 +133,7 @@ class FocusNetwork(nn.Module):
 
         Pairs come place by place, equally many of each.
 
-        :param images: of every sixth pair from the first on, as far as they go; the rest is judged by spectra, which
+        :param images: of every fifth pair from the first on, as far as they go; the rest is judged by spectra, which
             costs little. :param spectra, texture: of all pairs, see `see`.
         :param optics: (places, OPTICS_CODE) what is known of their scanners.
         :param shown_dof: (places, E) moves of the first E pairs of each place, as a scanner measures them.

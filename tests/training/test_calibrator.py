@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from training.network import FocusNetwork
+from training.settings import PAIRS_PER_PLACE
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def test_examples_twice_say_the_same_and_flat_ones_say_nothing(network: FocusNet
 
 @torch.inference_mode()
 def test_in_a_lesson_each_place_is_calibrated_by_what_its_teacher_shows(network: FocusNetwork) -> None:
-    """Three places of six pairs, of which two are shown. Place 0 learns from 2, 2 from 0, and 1 from nobody.
+    """Three places of five pairs, of which two are shown. Place 0 learns from 2, 2 from 0, and 1 from nobody.
 
     The images of the first pair of each place are looked at; a pair whose images are not is told by its spectra alone.
     """
-    first, second, _ = examples(18)
+    first, second, _ = examples(15)
     shown_dof = torch.tensor([[-2.0, 1.0], [0.5, 3.0], [2.5, -0.5]])
     optics = torch.tensor([[0.5, -0.5], [0.0, 1.0], [0.5, -0.5]])
     light = (network._light(part) for part in (first, second))
@@ -61,12 +62,22 @@ def test_in_a_lesson_each_place_is_calibrated_by_what_its_teacher_shows(network:
     for place, teacher in ((0, 2), (1, None), (2, 0)):
         code = torch.zeros(3)
         if teacher is not None:
-            shown = slice(6 * teacher, 6 * teacher + 2)
+            shown = slice(5 * teacher, 5 * teacher + 2)
             code = network.calibrate(first[shown], second[shown], shown_dof[teacher])
-        of = slice(6 * place, 6 * place + 2)
+        of = slice(5 * place, 5 * place + 2)
         alone, _ = network(first[of], second[of], torch.cat([optics[place], code]))
         torch.testing.assert_close(moves[of][0], alone[0], atol=1e-4, rtol=1e-4)
         assert abs(float(moves[of][1] - alone[1])) > 1e-2
+
+
+def test_images_of_near_pairs_and_of_far_ones_are_looked_at(network: FocusNetwork) -> None:
+    """A place shows near pairs first. Were only those looked at, images would come to mean that focus is near."""
+    frames = torch.rand((240, 1, 32, 32), generator=torch.Generator().manual_seed(0))
+    images, spectra, texture = network.see(frames, frames.flip(0))
+    all_images = network.images(*network.prepare(frames, frames.flip(0))[:2])
+    looked_at = [at for at, image in enumerate(all_images) if any(torch.equal(image, some) for some in images)]
+    assert len(looked_at) == len(images) < len(spectra) == len(texture) == len(frames)
+    assert {at % PAIRS_PER_PLACE for at in looked_at} == set(range(PAIRS_PER_PLACE))
 
 
 def test_without_spectra_there_is_no_calibration() -> None:

@@ -130,6 +130,19 @@ def test_a_run_does_not_go_on_without_what_it_has_seen(stacks: Path, tmp_path: P
         run(stacks, tmp_path, resume=True)
 
 
+def test_a_checkpoint_is_a_start(stacks: Path, tmp_path: Path) -> None:
+    """With a rate of next to nothing a run ends where it began; a network that is made otherwise is refused."""
+    began, _ = run(stacks, tmp_path / "began")
+    tuned, _ = run(stacks, tmp_path / "tuned", replace(SETTINGS, peak_lr=1e-9, seed=2), begin_with=began)
+    learnt, _ = run(stacks, tmp_path / "new", replace(SETTINGS, seed=2))
+    networks = [load_checkpoint(path)[0] for path in (began, tuned, learnt)]
+    first, same, other = (network.head[0].weight for network in networks)
+    torch.testing.assert_close(first, same, atol=1e-6, rtol=0)
+    assert float((first - other).abs().max()) > 1e-3
+    with pytest.raises(UsageError, match=r"c\.pt: of another network, .*spectra=16.*; give its options"):
+        run(stacks, tmp_path / "wider", replace(SETTINGS, spectra=24), begin_with=began)
+
+
 def test_a_run_resumes_with_its_own_settings_only(stacks: Path, tmp_path: Path) -> None:
     run(stacks, tmp_path)
     with pytest.raises(UsageError, match=r"was started with width 0\.25, not 0\.5; give the same options"):

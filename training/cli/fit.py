@@ -39,6 +39,9 @@ def fit(
         float | None, typer.Option(min=0, max=0.5, help="Share of the slides to validate on, one slide at least.")
     ] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
+    begin_with: Annotated[
+        Path | None, typer.Option(help="A checkpoint to start from, to fine-tune it on your own stacks.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
     batch: Annotated[
         int | None,
@@ -106,6 +109,7 @@ def fit(
         told,
         resume=resume,
         pretrained=pretrained,
+        begin_with=begin_with,
     )
     if fabric.is_global_zero:
         run_state(out).unlink()
