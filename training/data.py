@@ -6,6 +6,7 @@ Pairs are cut at the design's sampling; a camera that samples otherwise is scale
 from __future__ import annotations
 
 import copy
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -123,6 +124,8 @@ class PairSet:
             ]
             for share in DELTAS
         ]
+        # The places of a slide calibrate for each other, one after the other.
+        self._shown = functools.lru_cache(EXAMPLE_PLACES + 1)(self._cut_examples)
         self._keep(range(len(stacks)))
         if not self._pairs:
             wanted = rule.delta_dof * stacks[0].optics.depth_of_field_um
@@ -201,14 +204,16 @@ class PairSet:
 
         :param patches: of each pair, the most textured ones.
         """
-        cut = []
-        for place in self.neighbours(self._number[stack])[:EXAMPLE_PLACES]:
-            near = [pair for pair in self.pairs(place) if abs(pair.move_dof) <= EXAMPLE_DOF]
-            spread = sorted({round(at) for at in np.linspace(0, len(near) - 1, _EXAMPLE_PAIRS)}) if near else []
-            cut += [self._cut(near[at], patches) for at in spread]
+        places = self.neighbours(self._number[stack])[:EXAMPLE_PLACES]
+        cut = [batch for place in places for batch in self._shown(place, patches)]
         side = self._rule.size_px
         empty = Batch(*(np.empty((0, side, side, 3), np.uint8) for _ in range(2)), np.empty(0, np.float32))
         return joined([empty, *cut])
+
+    def _cut_examples(self, place: int, patches: int) -> list[Batch]:
+        near = [pair for pair in self.pairs(place) if abs(pair.move_dof) <= EXAMPLE_DOF]
+        spread = sorted({round(at) for at in np.linspace(0, len(near) - 1, _EXAMPLE_PAIRS)}) if near else []
+        return [self._cut(near[at], patches) for at in spread]
 
     def fields(self, count: int, patches: int, seed: int) -> Fields:
         """`count` pairs spread evenly over the set, each cut into its `patches` most textured places, unaugmented."""
