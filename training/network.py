@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from firmware_host.errors import UsageError
 from firmware_host.patches import LUMINANCE, OPTICS_CODE
 from training.calibrator import Calibrator
+from training.judge import Judge
 from training.mobilenet import MobileNetV2, MobileNetV3Small
 from training.recipe import RULE
 from training.settings import Backbone, FitSettings, Inputs
@@ -41,8 +42,8 @@ class FocusNetwork(nn.Module):
         changed, and adds the second patch itself, which tells how sharp things are now.
     :param fold: each fold x fold square of pixels becomes one place with fold² channels, before the first
         convolution: every pixel is seen, at a fraction of the work. 1 leaves the patch as it is.
-    :param spectra: width of two layers between pooling and answer, which see the patches' spectra (`RadialSpectra`)
-        beside what the backbone makes of the images; 0: none, the backbone answers.
+    :param spectra: width of the layers between pooling and answer (`Judge`), which see the patches' spectra
+        (`RadialSpectra`) beside what the backbone makes of the images; 0: none, the backbone answers.
     :param size_px: side of a patch; only the spectra need to know.
     :param code: numbers that a calibration gives (`calibrate`), all 0 for a slide that nothing is known of. In the
         whole code they follow those that `PatchRule.optics_code` gives. 0: the network is told nothing of scanner and
@@ -58,6 +59,7 @@ class FocusNetwork(nn.Module):
         size_px: int = RULE.size_px,
         backbone: Backbone = "mobilenet-v2",
         code: int = 0,
+        layers: int = 1,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -71,14 +73,7 @@ class FocusNetwork(nn.Module):
             self.norm = nn.BatchNorm1d(self.spectra.features, affine=False)
             if code:
                 self.calibrator = Calibrator(self.spectra.features, spectra, code)
-            self.head = nn.Sequential(
-                nn.Linear(self.spectra.features + seen, spectra),
-                nn.Hardswish(),
-                nn.Linear(spectra, spectra),
-                nn.Hardswish(),
-                nn.Linear(spectra, 1),
-            )
-            self.peculiar = nn.Linear(OPTICS_CODE + code, spectra, bias=False) if code else None
+            self.judge = Judge(self.spectra.features + seen, spectra, layers, code)
         self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
 
     @property
@@ -97,13 +92,14 @@ class FocusNetwork(nn.Module):
             settings.patch,
             settings.backbone,
             settings.code_size,
+            settings.layers,
         )
 
     def forward(self, first: Tensor, second: Tensor, code: Tensor | None = None) -> tuple[Tensor, Tensor]:
         before, after, weight = self.prepare(self._light(first), self._light(second))
         answer = self.backbone(self.images(before, after))
         if self.spectra is not None:
-            answer = self._judged(answer, self._seen(before, after), code)
+            answer = self.judge(torch.cat([answer, self._seen(before, after)], 1), code)
         return self._answered(answer), weight
 
     def calibrate(self, first: Tensor, second: Tensor, move_dof: Tensor) -> Tensor:
@@ -152,21 +148,13 @@ class FocusNetwork(nn.Module):
             codes = self.calibrator(examples, shown_dof, textures)
             codes = codes[teacher.clamp(min=0)] * (teacher >= 0)[:, None]
             code = torch.cat([optics, codes], 1).repeat_interleave(len(seen) // places, 0)
-        return self._answered(self._judged(looks, seen, code))
+        return self._answered(self.judge(torch.cat([looks, seen], 1), code))
 
     def _seen(self, first: Tensor, second: Tensor) -> Tensor:
         """(N, features): the spectra of prepared pairs, each number in units of its usual range."""
         assert self.spectra is not None
         seen: Tensor = self.norm(self.spectra(first, second))
         return seen
-
-    def _judged(self, looks: Tensor, seen: Tensor, code: Tensor | None) -> Tensor:
-        """(N, 1): what the head makes of the backbone's answer, the spectra and the code."""
-        hidden = self.head[0](torch.cat([looks, seen], 1))
-        if self.peculiar is not None and code is not None:
-            hidden = hidden + self.peculiar(code)
-        answer: Tensor = self.head[1:](hidden)
-        return answer
 
     @staticmethod
     def _answered(answer: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ class FitSettings:
     :param patch: side of a patch, pixels.
     :param spectra: width of the layers that judge the patches' spectra beside what the backbone saw; 0: no spectra, as
         in the paper.
+    :param layers: how many such layers follow the first.
     :param code: numbers that a calibration on the slide gives the network; 0: it cannot be calibrated, nor can it
         without spectra.
     :param schedule: "one-cycle" warms up and falls to zero once over the run, with AdamW; "halving" is the paper's,
@@ -40,7 +41,8 @@ class FitSettings:
     width: float = 0.5
     inputs: Inputs = "difference+second"
     fold: int = 2
-    spectra: int = 384
+    spectra: int = 512
+    layers: int = 2
     code: int = 8
     patch: int = RULE.size_px
     validation: float = 0.03
@@ -49,7 +51,7 @@ class FitSettings:
     examples: int = 8
     rehearsed: int = 12
     schedule: Schedule = "one-cycle"
-    peak_lr: float = 2e-3
+    peak_lr: float = 3e-3
     weight_decay: float = 1e-4
     texture_weight: bool = True
     phase_2: float = 0.5

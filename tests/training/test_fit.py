@@ -136,7 +136,7 @@ def test_a_checkpoint_is_a_start(stacks: Path, tmp_path: Path) -> None:
     tuned, _ = run(stacks, tmp_path / "tuned", replace(SETTINGS, peak_lr=1e-9, seed=2), begin_with=began)
     learnt, _ = run(stacks, tmp_path / "new", replace(SETTINGS, seed=2))
     networks = [load_checkpoint(path)[0] for path in (began, tuned, learnt)]
-    first, same, other = (network.head[0].weight for network in networks)
+    first, same, other = (network.judge.first.weight for network in networks)
     torch.testing.assert_close(first, same, atol=1e-6, rtol=0)
     assert float((first - other).detach().abs().max()) > 1e-3
     with pytest.raises(UsageError, match=r"c\.pt: of another network, .*spectra=16.*; give its options"):

@@ -26,6 +26,7 @@ def fit(
     spectra: Annotated[
         int | None, typer.Option(min=0, max=1024, help="Width of the layers that judge spectra too; 0: none.")
     ] = None,
+    layers: Annotated[int | None, typer.Option(min=0, max=8, help="How many such layers follow the first.")] = None,
     code: Annotated[
         int | None, typer.Option(min=0, max=64, help="Numbers that a calibration on the slide gives; 0: none.")
     ] = None,
@@ -67,6 +68,7 @@ def fit(
         "inputs": inputs,
         "fold": fold,
         "spectra": spectra,
+        "layers": layers,
         "code": code,
         "examples": examples,
         "rehearsed": rehearsed,
