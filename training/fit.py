@@ -85,8 +85,9 @@ def fit(
         start, state = load_run(state_file, begun)
         run.restore(state)
     rehearsal = None
+    seen_file = out.with_suffix(f".seen{fabric.global_rank}")
     if run.rehearses and start < settings.steps:
-        rehearsal = Rehearsal(out.with_suffix(f".seen{fabric.global_rank}"), fabric.device, start)
+        rehearsal = Rehearsal(seen_file, fabric.device, start)
     began = time.monotonic()
     for step, lesson in _lessons(fabric, train, settings, start):
         run.learn(step, lesson, rehearsal)
@@ -106,7 +107,8 @@ def fit(
     if fabric.is_global_zero:
         save_checkpoint(out, run.best, settings)
     if rehearsal is not None:
-        rehearsal.remove()
+        rehearsal.close()
+    seen_file.unlink(missing_ok=True)
     fabric.barrier()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firmware_host.errors import UsageError
+from firmware_host.errors import ScannerError, UsageError
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ class Rehearsal:
         self._file = path.open("r+b" if done else "w+b", buffering=0)
 
     def add(self, number: int, seen: Seen) -> None:
-        """Keep lesson `number`."""
+        """Keep lesson `number`.
+
+        :raises ScannerError: the disk is full.
+        """
         arrays = {each.name: getattr(seen, each.name).cpu().numpy() for each in fields(Seen)}
         arrays["spectra"] = arrays["spectra"].astype(np.float16)
         if self._record is None:
@@ -74,7 +77,8 @@ class Rehearsal:
         record = np.zeros((), self._record)
         for name, array in arrays.items():
             record[name] = array
-        os.pwrite(self._file.fileno(), record.tobytes(), number * record.nbytes)
+        if os.pwrite(self._file.fileno(), record.tobytes(), number * record.nbytes) < record.nbytes:
+            raise ScannerError(f"run {self._path}: lesson {number} was written in part; make room on the disk, resume")
 
     def draw(self, count: int, below: int, rng: np.random.Generator) -> list[Seen]:
         """`count` different ones of the lessons below that number, or all of them when they are fewer.
@@ -89,10 +93,8 @@ class Rehearsal:
         """Put what was written on the disk."""
         os.fsync(self._file.fileno())
 
-    def remove(self) -> None:
-        """The run is over."""
+    def close(self) -> None:
         self._file.close()
-        self._path.unlink()
 
     def _read(self, number: int, record: np.dtype[np.void]) -> Seen:
         size = record.itemsize

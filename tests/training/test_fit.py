@@ -55,6 +55,23 @@ def run(stacks: Path, work: Path, settings: FitSettings = SETTINGS, **options: A
     return out, told
 
 
+def run_and_kill(stacks: Path, work: Path, settings: FitSettings, at: int, pace: Pace) -> Path:
+    """Train, and be killed after step `at`; where the checkpoint would be."""
+    out = work / "c.pt"
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step == at:
+            raise Killed
+
+    train, validation = pairs(stacks, "train", work).split(settings.validation)
+    with pytest.raises(Killed):
+        fit(Fabric(accelerator="cpu"), train, validation, settings, 2, RULE.min_weight, out, kill, pace=pace)
+    return out
+
+
 def weights(checkpoint: Path) -> torch.Tensor:
     network, _ = load_checkpoint(checkpoint)
     return torch.cat([value.flatten().double() for value in network.state_dict().values()])
@@ -79,30 +96,22 @@ def test_same_seed_same_weights(stacks: Path, tmp_path: Path) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("killed_at", [1, 3, 5])
+@pytest.mark.parametrize("killed_at", [1, 3, 5, 6])
 @pytest.mark.parametrize("schedule", ["one-cycle", "halving"])
 def test_a_killed_run_goes_on_to_the_same_weights(
     stacks: Path, tmp_path: Path, killed_at: int, schedule: Literal["one-cycle", "halving"]
 ) -> None:
-    """It is killed some steps after it saved last: what it learnt since is learnt again."""
+    """What it learnt since it saved last is learnt again; after its last step only the checkpoint is missing."""
     settings = replace(SETTINGS, steps=6, schedule=schedule)
     unbroken, _ = run(stacks, tmp_path / "unbroken", settings)
     pace = Pace(report=1, save=2)
 
-    class Killed(Exception):
-        pass
-
-    def kill(progress: Progress) -> None:
-        if progress.step == killed_at:
-            raise Killed
-
     broken = tmp_path / "broken"
-    train, validation = pairs(stacks, "train", broken).split(settings.validation)
-    with pytest.raises(Killed):
-        fit(Fabric(accelerator="cpu"), train, validation, settings, 2, 0.01, broken / "c.pt", kill, pace=pace)
-    assert not (broken / "c.pt").exists()
-    resumed, told = run(stacks, broken, settings, resume=run_state(broken / "c.pt").exists(), pace=pace)
-    assert told[0].step == killed_at // 2 * 2 + 1
+    checkpoint = run_and_kill(stacks, broken, settings, killed_at, pace)
+    assert not checkpoint.exists()
+    resumed, told = run(stacks, broken, settings, resume=run_state(checkpoint).exists(), pace=pace)
+    assert [progress.step for progress in told] == list(range(killed_at // 2 * 2 + 1, 7))
+    assert not list(broken.glob("*.seen*")), "what it has seen is of no use any more"
     assert torch.equal(weights(unbroken), weights(resumed))
 
 
@@ -115,17 +124,8 @@ def test_earlier_lessons_are_learnt_from_again(stacks: Path, tmp_path: Path) -> 
 
 
 def test_a_run_does_not_go_on_without_what_it_has_seen(stacks: Path, tmp_path: Path) -> None:
-    class Killed(Exception):
-        pass
-
-    def kill(progress: Progress) -> None:
-        raise Killed
-
-    train, validation = pairs(stacks, "train", tmp_path).split(SETTINGS.validation)
-    pace = Pace(report=3, save=2)
-    with pytest.raises(Killed):
-        fit(Fabric(accelerator="cpu"), train, validation, SETTINGS, 2, 0.01, tmp_path / "c.pt", kill, pace=pace)
-    (tmp_path / "c.seen0").unlink()
+    checkpoint = run_and_kill(stacks, tmp_path, SETTINGS, 3, Pace(report=3, save=2))
+    checkpoint.with_suffix(".seen0").unlink()
     with pytest.raises(UsageError, match=r"c\.seen0: the lessons that it has seen are missing; remove the \.run file"):
         run(stacks, tmp_path, resume=True)
 

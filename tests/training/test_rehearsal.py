@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from firmware_host.errors import UsageError
+from firmware_host.errors import ScannerError, UsageError
 from training.rehearsal import Rehearsal, Seen, joined
 
 CPU = torch.device("cpu")
@@ -77,6 +78,15 @@ def test_a_file_that_lost_its_end_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"c\.seen0: lesson 2 is missing; remove the \.run file, start again"):
         rehearsal.draw(3, 3, np.random.default_rng(0))
+
+
+def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsal = Rehearsal(tmp_path / "c.seen0", CPU, 0)
+    rehearsal.add(0, seen(0))
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, content, at: write(file, content[:-1], at))
+    with pytest.raises(ScannerError, match=r"c\.seen0: lesson 1 was written in part; make room on the disk, resume"):
+        rehearsal.add(1, seen(1))
 
 
 def test_joined_lessons_keep_their_teachers() -> None:
