@@ -17,7 +17,7 @@ from firmware_host.whole_file import whole_file
 from training.network import FocusNetwork
 from training.settings import FitSettings
 
-_SCHEMA = 6
+_SCHEMA = 7
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], settings: FitSettings) -> None:

@@ -40,8 +40,7 @@ class FocusNetwork(nn.Module):
     :param inputs: what the convolutions see. "difference" is the paper's: the signed difference by its own
         deviation. "difference+second" scales the difference by the patches' contrast instead, which keeps how much
         changed, and adds the second patch itself, which tells how sharp things are now.
-    :param fold: each fold x fold square of pixels becomes one place with fold² channels, before the first
-        convolution: every pixel is seen, at a fraction of the work. 1 leaves the patch as it is.
+    :param stem_stride: pixels that the first convolution steps on by, see `MobileNetV2`.
     :param spectra: width of the layers between pooling and answer (`Judge`), which see the patches' spectra
         (`RadialSpectra`) beside what the backbone makes of the images; 0: none, the backbone answers.
     :param size_px: side of a patch; only the spectra need to know.
@@ -54,7 +53,7 @@ class FocusNetwork(nn.Module):
         self,
         width: float,
         inputs: Inputs,
-        fold: int,
+        stem_stride: int,
         spectra: int = 0,
         size_px: int = RULE.size_px,
         backbone: Backbone = "mobilenet-v2",
@@ -63,10 +62,8 @@ class FocusNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.inputs = inputs
-        self.fold = nn.PixelUnshuffle(fold)
-        in_channels = (1 if inputs == "difference" else 2) * fold**2
         seen = max(spectra // 4, 1)
-        self.backbone = _BACKBONES[backbone](width, in_channels, seen)
+        self.backbone = _BACKBONES[backbone](width, 1 if inputs == "difference" else 2, seen, stem_stride)
         self.spectra = RadialSpectra(size_px) if spectra else None
         self.calibrator: Calibrator | None = None
         if self.spectra is not None:
@@ -87,7 +84,7 @@ class FocusNetwork(nn.Module):
         return cls(
             settings.width,
             settings.inputs,
-            settings.fold,
+            settings.stem_stride,
             settings.spectra,
             settings.patch,
             settings.backbone,
@@ -175,9 +172,9 @@ class FocusNetwork(nn.Module):
         difference = second - first
         if self.inputs == "difference":
             own = torch.sqrt((difference * difference).mean((2, 3), keepdim=True))
-            images = self.fold(difference / torch.clamp(own, min=_LOWEST_DIFFERENCE))
+            images = difference / torch.clamp(own, min=_LOWEST_DIFFERENCE)
         else:
-            images = self.fold(torch.cat([difference, second], 1))
+            images = torch.cat([difference, second], 1)
         if torch.onnx.is_in_onnx_export():
             return images
         return images.contiguous(memory_format=torch.channels_last)
@@ -185,17 +182,18 @@ class FocusNetwork(nn.Module):
     def load_pretrained(self, path: Path) -> None:
         """Start from weights that torchvision saved, for images of three colours: the backbone's, but for its head.
 
-        The first convolution takes the mean over the colours for each of its own channels.
+        The first convolution takes the mean over the colours for each of its channels, spread to its own size.
 
         :raises UsageError: the file is missing or damaged, or its shapes are not this backbone's.
         """
         try:
             theirs = torch.load(path, map_location="cpu", weights_only=True)
-            first = theirs["features.0.0.weight"].mean(1, keepdim=True)
+            first = theirs["features.0.0.weight"]
             own = self.backbone.state_dict()
-            theirs["features.0.0.weight"] = (
-                first.expand_as(own["features.0.0.weight"]) / own["features.0.0.weight"].shape[1] * 3
-            )
+            shape = own["features.0.0.weight"].shape
+            spread = nn.functional.interpolate(first.mean(1, keepdim=True), size=shape[2:], mode="nearest")
+            scale = first[0].numel() / shape[1:].numel()
+            theirs["features.0.0.weight"] = spread.expand(-1, shape[1], -1, -1) * scale
             own.update({name: value for name, value in theirs.items() if not name.startswith("classifier")})
             self.backbone.load_state_dict(own)
         except Exception as error:

@@ -20,6 +20,7 @@ PAIRS_PER_PLACE = 12  # in a lesson
 class FitSettings:
     """One training run; it goes into the checkpoint and from there into the bundle's manifest.
 
+    :param stem_stride: pixels that the backbone's first convolution steps on by.
     :param patch: side of a patch, pixels.
     :param spectra: width of the layers that judge the patches' spectra beside what the backbone saw; 0: no spectra, as
         in the paper.
@@ -40,7 +41,7 @@ class FitSettings:
     backbone: Backbone = "mobilenet-v2"
     width: float = 0.5
     inputs: Inputs = "difference+second"
-    fold: int = 2
+    stem_stride: int = 4
     spectra: int = 512
     layers: int = 2
     code: int = 8
@@ -74,7 +75,7 @@ PRESETS: dict[Preset, FitSettings] = {
     "paper": FitSettings(
         width=1.0,
         inputs="difference",
-        fold=1,
+        stem_stride=2,
         spectra=0,
         code=0,
         schedule="halving",

@@ -189,7 +189,7 @@ def test_a_loss_that_is_no_number_ends_the_run(stacks: Path, tmp_path: Path) -> 
 
 
 def test_a_checkpoint_comes_back(stacks: Path, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, backbone="mobilenet-v3-small", inputs="difference", fold=1)
+    settings = replace(SETTINGS, backbone="mobilenet-v3-small", inputs="difference", stem_stride=2)
     network = FocusNetwork.of(settings)
     save_checkpoint(tmp_path / "c.pt", network.state_dict(), settings)
     loaded, read = load_checkpoint(tmp_path / "c.pt")

@@ -68,17 +68,18 @@ def test_mobilenet_v3_small_has_torchvision_s_parameters() -> None:
         ("mobilenet-v3-small", MobileNetV3Small, "features.3.block.0.0.weight"),
     ],
 )
+@pytest.mark.parametrize("stem_stride", [2, 4])
 def test_weights_of_torchvision_are_a_start(
-    backbone: str, made: type[torch.nn.Module], inner: str, tmp_path: Path
+    backbone: str, made: type[torch.nn.Module], inner: str, stem_stride: int, tmp_path: Path
 ) -> None:
     theirs = made(1.0, 3, 1000).state_dict()
     torch.save(theirs, tmp_path / "imagenet.pth")
-    network = FocusNetwork(1.0, "difference+second", 2, backbone=backbone)  # type: ignore[arg-type]
+    network = FocusNetwork(1.0, "difference+second", stem_stride, backbone=backbone)  # type: ignore[arg-type]
     network.load_pretrained(tmp_path / "imagenet.pth")
     own = network.backbone.state_dict()
     assert torch.equal(own[inner], theirs[inner])
     # White light excites the first convolution as it does in three colours.
-    torch.testing.assert_close(own["features.0.0.weight"].sum(1), theirs["features.0.0.weight"].sum(1))
+    torch.testing.assert_close(*(state["features.0.0.weight"].sum((1, 2, 3)) for state in (own, theirs)))
 
 
 @pytest.mark.parametrize("content", [None, b"no weights", {"features.0.0.weight": torch.zeros(4, 3, 3, 3)}])
@@ -89,13 +90,13 @@ def test_weights_that_do_not_fit_are_one_line(content: object, tmp_path: Path) -
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(UsageError, match=r"pretrained .*w\.pth: not weights of this backbone") as caught:
-        FocusNetwork(1.0, "difference", 1).load_pretrained(path)
+        FocusNetwork(1.0, "difference", 2).load_pretrained(path)
     assert "\n" not in str(caught.value)
 
 
 def test_the_difference_is_signed() -> None:
     """A difference of bytes wraps around: 90 - 100 is not 246. Swapping the frames changes its sign, and all of it."""
-    network = FocusNetwork(0.25, "difference", fold=1)
+    network = FocusNetwork(0.25, "difference", stem_stride=2)
     dark, bright = light(1, 0.0, 0.04), light(2, 0.96, 1.0)
     there, back = (network.images(*network.prepare(*pair)[:2]) for pair in ((dark, bright), (bright, dark)))
     torch.testing.assert_close(there, -back)
@@ -107,7 +108,7 @@ def test_the_difference_is_signed() -> None:
 
 @pytest.mark.parametrize("inputs", ["difference", "difference+second"])
 def test_a_flat_patch_weighs_nothing_and_is_finite(inputs: str) -> None:
-    network = FocusNetwork(0.25, inputs, fold=2).eval()  # type: ignore[arg-type]
+    network = FocusNetwork(0.25, inputs, stem_stride=4).eval()  # type: ignore[arg-type]
     flat = torch.full((2, 64, 64, 3), 200, dtype=torch.uint8)
     with torch.inference_mode():
         move, weight = network(flat, flat)
@@ -117,23 +118,31 @@ def test_a_flat_patch_weighs_nothing_and_is_finite(inputs: str) -> None:
 
 def test_the_weight_is_the_deviation_of_luminance() -> None:
     first, second = patches(3), patches(4)
-    _, weight = FocusNetwork(0.25, "difference", fold=1)(first, second)
+    _, weight = FocusNetwork(0.25, "difference", stem_stride=2)(first, second)
     light = [p.numpy().astype(float) @ [0.299, 0.587, 0.114] / 255 for p in (first, second)]
     expected = np.sqrt((light[0].var(axis=(1, 2)) + light[1].var(axis=(1, 2))) / 2)
     np.testing.assert_allclose(weight.detach().numpy(), expected, rtol=1e-4)
 
 
 def test_brightness_of_the_lamp_does_not_matter() -> None:
-    network = FocusNetwork(0.25, "difference+second", fold=2)
+    network = FocusNetwork(0.25, "difference+second", stem_stride=4)
     first, second = light(5, 0, 0.25), light(6, 0, 0.25)
     dim = network.prepare(first, second)[:2]
     bright = network.prepare(first * 3 + 0.1, second * 3 + 0.1)[:2]
     torch.testing.assert_close(dim, bright, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("inputs", "fold", "channels"), [("difference", 1, 1), ("difference+second", 2, 8)])
-def test_folding_keeps_every_pixel(inputs: str, fold: int, channels: int) -> None:
-    images = FocusNetwork(0.25, inputs, fold).images(light(7), light(8))  # type: ignore[arg-type]
-    plain = FocusNetwork(0.25, inputs, 1).images(light(7), light(8))  # type: ignore[arg-type]
-    assert images.shape == (3, channels, 64 // fold, 64 // fold)
-    torch.testing.assert_close(images.flatten().sort().values, plain.flatten().sort().values)
+@pytest.mark.parametrize("made", [MobileNetV2, MobileNetV3Small])
+@pytest.mark.parametrize("stride", [2, 4, 8])
+def test_the_stem_sees_every_pixel(made: type[MobileNetV2] | type[MobileNetV3Small], stride: int) -> None:
+    """It spans more than a step, so most pixels are seen several times; where it can, both edges alike."""
+    stem = made(0.25, 1, stem_stride=stride).features[0][0]
+    torch.nn.init.ones_(stem.weight)
+    pixels = torch.zeros(1, 1, 64, 64, requires_grad=True)
+    places = stem(pixels)
+    assert places.shape[2:] == (64 // stride, 64 // stride)
+    places[:, 0].sum().backward()
+    times = pixels.grad[0, 0]
+    assert sorted(set(times.flatten().tolist())) == [1, 2, 4]
+    if stride > 2:
+        torch.testing.assert_close(times, times.flip(0, 1))

@@ -22,7 +22,9 @@ def fit(
     backbone: Annotated[Backbone | None, typer.Option(help="Architecture.")] = None,
     width: Annotated[float | None, typer.Option(min=0.1, max=2, help="Width multiplier.")] = None,
     inputs: Annotated[Inputs | None, typer.Option(help="What the network sees.")] = None,
-    fold: Annotated[int | None, typer.Option(min=1, max=4, help="Fold squares of pixels into channels.")] = None,
+    stem_stride: Annotated[
+        int | None, typer.Option(min=2, max=8, help="Pixels that the first convolution steps on by.")
+    ] = None,
     spectra: Annotated[
         int | None, typer.Option(min=0, max=1024, help="Width of the layers that judge spectra too; 0: none.")
     ] = None,
@@ -66,7 +68,7 @@ def fit(
         "backbone": backbone,
         "width": width,
         "inputs": inputs,
-        "fold": fold,
+        "stem_stride": stem_stride,
         "spectra": spectra,
         "layers": layers,
         "code": code,
