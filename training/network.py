@@ -6,6 +6,7 @@ field. The device does no arithmetic on pixels of its own.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ _BACKBONES: dict[Backbone, type[MobileNetV2] | type[MobileNetV3Small]] = {
     "mobilenet-v3-small": MobileNetV3Small,
 }
 _LOOKED_AT = 5  # one pair in so many, of a new lesson: near ones and far ones of a place in turn
+_AT_ONCE = 8  # pixels whose luminance is taken together
 _OUTPUT_DOF = 4.0  # the head's unit: keeps its outputs near 1
 _LOWEST_CONTRAST = 0.01  # of full scale; below it a patch is empty glass and noise
 _LOWEST_DIFFERENCE = 0.05  # of the contrast; keeps a pair without any difference finite
@@ -71,7 +73,8 @@ class FocusNetwork(nn.Module):
             if code:
                 self.calibrator = Calibrator(self.spectra.features, spectra, code)
             self.judge = Judge(self.spectra.features + seen, spectra, layers, code)
-        self.register_buffer("luminance", torch.tensor(LUMINANCE) / 255, persistent=False)
+        light = torch.kron(torch.eye(_AT_ONCE), torch.tensor(LUMINANCE)[:, None] / 255)
+        self.register_buffer("luminance", light, persistent=False)  # (3·A, A), colours of A pixels to their light
 
     @property
     def code_size(self) -> int:
@@ -203,4 +206,8 @@ class FocusNetwork(nn.Module):
             ) from error
 
     def _light(self, images: Tensor) -> Tensor:
-        return (images.float() * self.luminance).sum(-1).unsqueeze(1)
+        """(N, 1, H, W), 0 to 1: some pixels at a time by a product of matrices, which runtimes are far quicker at."""
+        shape = images.shape[:3]
+        at_once = math.gcd(int(shape[1] * shape[2]), _AT_ONCE)
+        colours = images.float().reshape(shape[0], -1, 3 * at_once)
+        return torch.matmul(colours, self.luminance[: 3 * at_once, :at_once]).reshape(shape).unsqueeze(1)

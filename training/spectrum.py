@@ -34,16 +34,17 @@ class RadialSpectra(nn.Module):
         window = 0.5 - 0.5 * torch.cos(2 * math.pi * place / size_px)
         wave_down, wave_across = _waves(size_px)
         across = 2 * math.pi / size_px * place[:, None] * wave_across
-        down = 2 * math.pi / size_px * wave_down[:, None] * place
-        cosine, sine = torch.cos(down), torch.sin(down)
+        half = place[1 : size_px // 2 + 1]
+        down = 2 * math.pi / size_px * wave_down[:, None] * half
+        once = torch.where(2 * half == size_px, 0.5, 1.0)  # the row in the middle is its own opposite
         self._highest = len(wave_across) - 1
         self._bands = [min(max(2, round(band * size_px)), self._highest) for band in _BANDS]
         tables = {
             "window": window[:, None] * window,
             # (P, 2W): real and imaginary parts of a row's half spectrum, the W lowest waves, side by side
             "across": torch.cat([torch.cos(across), -torch.sin(across)], 1),
-            # (2H, 2P): the same of each column, the H lowest waves of both signs, one below the other
-            "down": torch.cat([torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)], 0),
+            # (H, P): the H lowest waves of both signs down a column, of its even part and of its odd part
+            "down": torch.cat([once * torch.cos(down), torch.sin(down)], 1),
             "rings": _rings(size_px),
             # (2H, W) waves in radians per pixel, those down the patch above those across
             "waves": 2 * math.pi / size_px * torch.cat(torch.meshgrid(wave_down, wave_across, indexing="ij")),
@@ -64,8 +65,11 @@ class RadialSpectra(nn.Module):
         """(N, 2H, W): real parts above imaginary ones."""
         mean = (patch * self.window).sum((2, 3), keepdim=True) / self.window.sum()
         rows = torch.matmul(((patch - mean) * self.window).squeeze(1), self.across)
-        half = self.across.shape[1] // 2
-        return torch.matmul(self.down, torch.cat([rows[:, :, :half], rows[:, :, half:]], 1))
+        half = rows.shape[1] // 2  # the first row is 0, as the window is
+        upper, lower = rows[:, 1 : half + 1], rows[:, -half:].flip(1)
+        (even_re, even_im), (odd_re, odd_im) = (upper + lower).chunk(2, 2), (upper - lower).chunk(2, 2)
+        parts = torch.stack([torch.cat([even_re, odd_im], 1), torch.cat([even_im, -odd_re], 1)], 1)
+        return torch.matmul(self.down, parts).flatten(1, 2)
 
     def _aligned(self, own: Tensor, other: Tensor) -> Tensor:
         """(N, H, W) real part of the cross spectrum, with the second patch moved to where it matches the first.

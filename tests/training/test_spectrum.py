@@ -103,3 +103,19 @@ def test_every_ring_holds_something(size: int) -> None:
 
 def test_flat_patches_are_finite() -> None:
     assert np.isfinite(spectra(np.zeros((SIZE, SIZE)), np.zeros((SIZE, SIZE)))).all()
+
+
+@pytest.mark.parametrize("size", [32, 33, 50])
+def test_waves_of_both_signs_of_a_patch_of_any_size(size: int) -> None:
+    patch = np.random.default_rng(size).normal(size=(size, size))
+    real, imaginary = (
+        part[0].numpy()
+        for part in RadialSpectra(size)._spectrum(torch.from_numpy(patch[None, None]).float()).chunk(2, 1)
+    )
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    window = hann[:, None] * hann
+    waves = np.fft.fft2((patch - (patch * window).sum() / window.sum()) * window)
+    highest = size * 5 // 16
+    expected = waves[np.arange(-highest, highest + 1)][:, : highest + 1]
+    np.testing.assert_allclose(real, expected.real, atol=1e-4)
+    np.testing.assert_allclose(imaginary, expected.imag, atol=1e-4)
