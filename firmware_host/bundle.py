@@ -1,8 +1,8 @@
 """The bundle: what training and export hand to the device, in one signed file.
 
 A zip without compression: `manifest.json`, the graphs, and `signature`, an Ed25519 signature over the manifest's
-bytes. The manifest names the SHA-256 of every graph. Same content and key, same bytes. Nothing in it is executed,
-and nothing is unpacked to disk.
+bytes. The manifest names the SHA-256 of every graph. Same content and key, same bytes: a file that holds the same in
+another way is refused too. Nothing in it is executed, and nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from firmware_host.whole_file import write_whole
 SCHEMA_VERSION = 3
 INT8, FP32, CALIBRATION = GRAPHS = ("model_int8.onnx", "model_fp32.onnx", "calibration.onnx")
 _MANIFEST, _SIGNATURE = "manifest.json", "signature"
-_MEMBERS = {_MANIFEST, *GRAPHS, _SIGNATURE}
+_MEMBERS = (_MANIFEST, *GRAPHS, _SIGNATURE)
+_UNIX = 3  # the system that a zip names as its maker, wherever it was made
 _MAX_BYTES = 64 << 20
 
 
@@ -114,8 +115,7 @@ def trusted_keys() -> list[Ed25519PublicKey]:
 def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
     """Read and check a bundle.
 
-    :raises UsageError: missing, truncated, too large, with missing or unexpected members, unsigned, signed by an
-        unknown key, changed, or of another schema; the message says which.
+    :raises UsageError: missing or too large, or as `check_bundle` says.
     """
     where = f"bundle {path}"
     try:
@@ -124,6 +124,16 @@ def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+    return check_bundle(content, where, trusted)
+
+
+def check_bundle(content: bytes, where: str, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
+    """The bundle that these bytes hold.
+
+    :param where: how messages begin.
+    :raises UsageError: truncated, with missing or unexpected members, unsigned, signed by an unknown key, changed, or
+        of another schema; the message says which.
+    """
     members = _unpack(content, where)
     signature = members[_SIGNATURE]
     if not signature:
@@ -147,13 +157,18 @@ def write_bundle(
     graphs = dict(zip(GRAPHS, (int8, fp32, calibration), strict=True))
     hashes = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
     text = manifest.model_copy(update={"sha256": hashes}).model_dump_json(indent=1).encode()
+    write_whole(path, _packed({_MANIFEST: text, **graphs, _SIGNATURE: key.sign(text)}))
+
+
+def _packed(members: Mapping[str, bytes]) -> bytes:
+    """The one file that holds these members."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in ((_MANIFEST, text), *graphs.items(), (_SIGNATURE, key.sign(text))):
+        for name in _MEMBERS:
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    write_whole(path, stream.getvalue())
+            entry.create_system, entry.external_attr = _UNIX, 0o644 << 16
+            archive.writestr(entry, members[name])
+    return stream.getvalue()
 
 
 def _unpack(content: bytes, where: str) -> dict[str, bytes]:
@@ -162,15 +177,18 @@ def _unpack(content: bytes, where: str) -> dict[str, bytes]:
             entries = archive.infolist()
             names = [entry.filename for entry in entries]
             if sorted(names) != sorted(_MEMBERS):
-                missing = ", ".join(sorted(_MEMBERS - set(names))) or "none"
-                extra = ", ".join(repr(name) for name in sorted(set(names) - _MEMBERS)) or "none or twice"
+                missing = ", ".join(sorted(set(_MEMBERS) - set(names))) or "none"
+                extra = ", ".join(repr(name) for name in sorted(set(names) - set(_MEMBERS))) or "none or twice"
                 raise UsageError(f"{where}: not a whole bundle (missing: {missing}; unexpected: {extra})")
             for entry in entries:
                 if entry.file_size > _MAX_BYTES or entry.compress_type != zipfile.ZIP_STORED:
                     raise UsageError(f"{where}: {entry.filename} is compressed or larger than {_MAX_BYTES >> 20} MB")
-            return {entry.filename: archive.read(entry) for entry in entries}
+            members = {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError, RuntimeError) as error:
         raise UsageError(f"{where}: not a bundle, or truncated: {error}; copy it again") from error
+    if _packed(members) != content:
+        raise UsageError(f"{where}: damaged, or packed by another tool; copy it again")
+    return members
 
 
 def _signed_by(key: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
