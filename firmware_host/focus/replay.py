@@ -94,6 +94,7 @@ def _estimator(network: ReplayModel, optics: ReplayOptics, shape: tuple[int, ...
         max_repeats=0,
         patches=16,
         min_patches=max(1, min(3, room)),
+        arithmetic="int8",
         sweep_half_range_dof=8,
         sweep_step_dof=1,
     )

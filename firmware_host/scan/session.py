@@ -19,7 +19,8 @@ from firmware_host.focus.loop import TwoShotFocus
 from firmware_host.focus.result import FocusMethod
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner, open_scanner
-from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
+from firmware_host.inference.choice import Choice, choose
+from firmware_host.inference.ort import OrtCalibrator
 from firmware_host.profile import Profile
 from firmware_host.scan.calibration import calibrate_on_slide
 from firmware_host.scan.folder import ScanFolder
@@ -90,7 +91,10 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
         prepared = _prepare(scanner, request, region, tell)
         found = prepared.found
         folder.log(
-            "prepared", fields=len(found.sites), calibration=prepared.calibration and prepared.calibration.line()
+            "prepared",
+            fields=len(found.sites),
+            network=prepared.network and prepared.network.line(),
+            calibration=prepared.calibration and prepared.calibration.line(),
         )
         scan = Scan(scanner, prepared.method, found.flat_field, folder)
         try:
@@ -111,11 +115,12 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a scan starts with. `calibration` is None where none was made."""
+    """What a scan starts with. `network` is None where none is asked, `calibration` where none was made."""
 
     found: Survey
     method: FocusMethod
-    calibration: Calibration | None
+    network: Choice | None = None
+    calibration: Calibration | None = None
 
 
 def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> _Prepared:
@@ -124,33 +129,30 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     scanner.stage.home()
     scanner.lamp.on()
     eye, sweep = _sweep_of(scanner)
-    estimator = _estimator(scanner.profile, request.bundle) if request.method == "two-shot" else None
+    profile, rule = scanner.profile, request.bundle.patch_rule
+    network = None
+    if request.method == "two-shot":
+        network = choose(request.bundle, profile.focus.arithmetic, profile.focus.patches)
     found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
-    if estimator is None:
-        return _Prepared(found, sweep, None)
+    if network is None:
+        return _Prepared(found, sweep)
+    shape = (profile.camera.height_px, profile.camera.width_px)
+    estimator = TwoShotEstimator(network.model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
     calibration = None
     if request.calibration and request.bundle.calibration_graph:
         calibrator = OrtCalibrator(request.bundle.calibration_graph)
         calibration = calibrate_on_slide(
             scanner, eye, sweep, estimator, calibrator, found, lambda share: tell("calibrating", share, None)
         )
-    profile = scanner.profile
     told = estimator.with_code(None if calibration is None else calibration.code)
     loop = TwoShotFocus(scanner.stage, eye, scanner.clock, told, sweep, profile.optics, profile.focus)
-    return _Prepared(found, loop, calibration)
+    return _Prepared(found, loop, network, calibration)
 
 
 def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
     profile = scanner.profile
     eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
     return eye, ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
-
-
-def _estimator(profile: Profile, bundle: Bundle) -> TwoShotEstimator:
-    rule = bundle.patch_rule
-    model = OrtPatchModel(bundle.int8_graph, rule.size_px)
-    shape = (profile.camera.height_px, profile.camera.width_px)
-    return TwoShotEstimator(model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
 
 
 def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -> list[FieldRecord]:
@@ -231,6 +233,7 @@ def _settings(
         f"depth of field {profile.optics.depth_of_field_um:.2f} um",
         "bundle": f"{manifest.name}, sha256 {request.bundle.sha256[:16]}",
         "method": request.method,
+        "network": "none" if prepared.network is None else prepared.network.line(),
         "calibration": "none" if prepared.calibration is None else prepared.calibration.line(),
         "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
         "flat field": views,

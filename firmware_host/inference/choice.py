@@ -1,0 +1,71 @@
+"""Which of a bundle's graphs to ask: INT8 is quicker where the processor multiplies bytes, and slower elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from firmware_host.bundle import Bundle
+from firmware_host.inference.ort import OrtPatchModel
+from firmware_host.inference.port import NOTHING_KNOWN, PatchModel
+from firmware_host.profile import Arithmetic
+
+_TURNS = 9
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model that is asked.
+
+    :param name: of its arithmetic; :param ms: what a field's patches took with each that was tried, milliseconds.
+    """
+
+    model: PatchModel
+    name: str
+    ms: Mapping[str, float] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """What was chosen, and why."""
+        if not self.ms:
+            return f"{self.name}, as the profile says"
+        others = ", ".join(f"{name} {ms:.1f} ms" for name, ms in self.ms.items() if name != self.name)
+        return f"{self.name}, the quickest here: {self.ms[self.name]:.1f} ms for a field's patches; {others}"
+
+
+def choose(bundle: Bundle, arithmetic: Arithmetic, patches: int) -> Choice:
+    """The bundle's graph of that arithmetic, or, for "auto", the one that is quicker on this processor.
+
+    :param patches: of a field.
+    :raises UsageError: a graph cannot be loaded. :raises HardwareError: a graph fails.
+    """
+    size_px = bundle.patch_rule.size_px
+    graphs = {"int8": bundle.int8_graph, "fp32": bundle.fp32_graph}
+    if arithmetic != "auto":
+        return Choice(OrtPatchModel(graphs[arithmetic], size_px), arithmetic)
+    return quickest({name: OrtPatchModel(graph, size_px) for name, graph in graphs.items()}, size_px, patches)
+
+
+def quickest(
+    models: Mapping[str, PatchModel], size_px: int, patches: int, now: Callable[[], float] = time.perf_counter
+) -> Choice:
+    """Ask all models about the same patches in turn, several times, and take the one of the least median time.
+
+    :param size_px: side of a patch; :param patches: of a field; :param now: seconds.
+    :raises HardwareError: a model fails.
+    """
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 256, (patches, size_px, size_px, 3), dtype=np.uint8) for _ in range(2))
+    taken: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(1 + _TURNS):
+        for name, model in models.items():
+            began = now()
+            model.predict(first, second, NOTHING_KNOWN)
+            if turn:  # the first warms up
+                taken[name].append((now() - began) * 1000)
+    ms = {name: median(times) for name, times in taken.items()}
+    name = min(ms, key=lambda each: ms[each])
+    return Choice(models[name], name, ms)
