@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Row, timed
-from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN
 from firmware_host.optics import Objective
 from firmware_host.patches import cut_patches
+from firmware_host.trust import trusted_keys
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
 from firmware_host.twin.section import ProceduralSection

@@ -14,13 +14,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from export.keys import signing_key
+from export.keys import new_key, signing_key, write_public
 from export.onnx import calibration_to_onnx, to_onnx
 from export.quantize import to_int8
-from firmware_host.bundle import SCHEMA_VERSION, Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
+from firmware_host.bundle import SCHEMA_VERSION, Manifest, find_bundle, read_bundle, write_bundle
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
+from firmware_host.trust import trusted_keys
 from training import recipe
 from training.checkpoint import load_checkpoint
 from training.cli.common import open_pairs
@@ -81,8 +82,19 @@ def bundle(
         sha256={},
         tools={"torch": version("torch"), "onnxruntime": version("onnxruntime"), "settings": repr(settings)},
     )
-    write_bundle(out, manifest, int8, fp32, calibration, signing_key(key, _MODELS / "trusted"))
+    signer = signing_key(key)
+    write_bundle(out, manifest, int8, fp32, calibration, signer)
+    if out.parent.resolve() == _MODELS.resolve():  # it comes with the software, and so does its key
+        write_public(_MODELS / "trusted" / f"{out.stem}.pub", signer)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command("key")
+def make_key(
+    path: Annotated[Path, typer.Argument(help="Where the private key is to be; the public one goes beside it.")],
+) -> None:
+    """Make another signing key. Trust its public half on the devices before you sign with it."""
+    new_key(path)
 
 
 @app.command()

@@ -106,15 +106,10 @@ def find_bundle(name_or_path: str) -> Path:
     raise UsageError(f"bundle {name_or_path}: no such file, and not among the shipped ones ({known})")
 
 
-def trusted_keys() -> list[Ed25519PublicKey]:
-    """The public keys whose bundles this host takes: the hex files in `models/trusted`."""
-    folder = Path(str(resources.files("firmware_host") / "models" / "trusted"))
-    return [Ed25519PublicKey.from_public_bytes(bytes.fromhex(p.read_text())) for p in sorted(folder.glob("*.pub"))]
-
-
-def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
+def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey] | None) -> Bundle:
     """Read and check a bundle.
 
+    :param trusted: as for `check_bundle`.
     :raises UsageError: missing or too large, or as `check_bundle` says.
     """
     where = f"bundle {path}"
@@ -127,19 +122,23 @@ def read_bundle(path: Path, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
     return check_bundle(content, where, trusted)
 
 
-def check_bundle(content: bytes, where: str, trusted: Iterable[Ed25519PublicKey]) -> Bundle:
+def check_bundle(content: bytes, where: str, trusted: Iterable[Ed25519PublicKey] | None) -> Bundle:
     """The bundle that these bytes hold.
 
-    :param where: how messages begin.
+    :param where: how messages begin; :param trusted: one of these must have signed it. None: development, whoever
+        signed it, if anybody did.
     :raises UsageError: truncated, with missing or unexpected members, unsigned, signed by an unknown key, changed, or
         of another schema; the message says which.
     """
     members = _unpack(content, where)
     signature = members[_SIGNATURE]
-    if not signature:
+    if trusted is not None and not signature:
         raise UsageError(f"{where}: it is not signed; sign it with wsi-export bundle")
-    if not any(_signed_by(key, signature, members[_MANIFEST]) for key in trusted):
-        raise UsageError(f"{where}: signed by an unknown key, or its manifest was changed; get it from its maker again")
+    if trusted is not None and not any(_signed_by(key, signature, members[_MANIFEST]) for key in trusted):
+        raise UsageError(
+            f"{where}: signed by an unknown key, or its manifest was changed; get it from its maker again, or trust "
+            "the maker's key (wsi-host keys add)"
+        )
     manifest = _manifest(members[_MANIFEST], where)
     for name in GRAPHS:
         if hashlib.sha256(members[name]).hexdigest() != manifest.sha256.get(name):

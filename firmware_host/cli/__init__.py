@@ -6,6 +6,7 @@ import typer
 
 from firmware_host.cli.collect import collect
 from firmware_host.cli.errors import run_app
+from firmware_host.cli.keys import keys
 from firmware_host.cli.profiles import profiles
 from firmware_host.cli.replay import focus_replay
 from firmware_host.cli.scan import scan
@@ -15,6 +16,7 @@ app.command()(scan)
 app.command()(collect)
 app.command("focus-replay")(focus_replay)
 app.command()(profiles)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.cli.bundle import open_bundle
 from firmware_host.errors import UsageError
 from firmware_host.focus.replay import ReplayModel, ReplayOptics, replay_stack, write_replay_csv
 from firmware_host.inference.ort import OrtPatchModel
@@ -25,9 +25,12 @@ def focus_replay(
     ] = None,
     pixel_um: Annotated[float | None, typer.Option(help="Pixel pitch on the slide; default: the bundle's.")] = None,
     na: Annotated[float | None, typer.Option(help="Aperture of the recording; default: the bundle's.")] = None,
+    allow_unsigned: Annotated[
+        bool, typer.Option("--allow-unsigned", help="Development: take a bundle that no trusted key signed.")
+    ] = False,
 ) -> None:
     """Predict the move for every pair of planes that lie --delta apart."""
-    checked = read_bundle(find_bundle(bundle), trusted_keys())
+    checked = open_bundle(bundle, allow_unsigned)
     low, high = checked.manifest.na_range
     optics = Objective(na if na is not None else (low + high) / 2)
     pitch = pixel_um if pixel_um is not None else checked.manifest.sampling * optics.lateral_unit_um

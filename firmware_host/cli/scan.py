@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
 from firmware_host.cancel import CancelToken
+from firmware_host.cli.bundle import open_bundle
 from firmware_host.cli.running import Bars, stop_on_signals
 from firmware_host.profile import load_profile
 from firmware_host.scan.plan import parse_region
@@ -30,13 +30,17 @@ def scan(
     compare_sweep: Annotated[
         bool, typer.Option("--compare-sweep", help="Emulated scanner: focus some fields by contrast sweep too.")
     ] = False,
+    allow_unsigned: Annotated[
+        bool, typer.Option("--allow-unsigned", help="Development: take a bundle that no trusted key signed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Scan a slide: find the tissue, focus and save every field, write slide.tiff, tiles.csv and report.html."""
     described = load_profile(profile)
+    model = open_bundle(bundle or described.bundle, allow_unsigned)
     request = ScanRequest(
         profile=described,
-        bundle=read_bundle(find_bundle(bundle or described.bundle), trusted_keys()),
+        bundle=model,
         out=out,
         seed=seed,
         slide=slide,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from export.keys import signing_key
 from export.onnx import OPSET, calibration_to_onnx, to_onnx
 from export.quantize import to_int8
-from firmware_host.errors import UsageError
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from training.data import Batch
 from training.network import FocusNetwork
@@ -119,18 +115,3 @@ def test_the_convolutions_weights_take_a_quarter(graphs: tuple[bytes, bytes]) ->
     assert {each.data_type for each in int8} == {onnx.TensorProto.INT8}
     assert sum(len(each.raw_data) for each in fp32) == 4 * sum(len(each.raw_data) for each in int8)
     assert len(graphs[1]) < len(graphs[0])
-
-
-def test_a_signing_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:
-    path, trusted = tmp_path / "keys" / "signing.key", tmp_path / "trusted"
-    first, second = (signing_key(path, trusted) for _ in range(2))
-    assert first.private_bytes_raw() == second.private_bytes_raw()
-    assert path.stat().st_mode & 0o777 == 0o600
-    (public,) = trusted.glob("*.pub")
-    assert bytes.fromhex(public.read_text()) == first.public_key().public_bytes_raw()
-
-
-def test_a_file_that_is_no_key_is_told(tmp_path: Path) -> None:
-    (tmp_path / "k").write_text("not hex")
-    with pytest.raises(UsageError, match="not 64 hex digits"):
-        signing_key(tmp_path / "k", tmp_path)

@@ -10,30 +10,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from manifests import MANIFEST
 
-from firmware_host.bundle import Bundle, Manifest, find_bundle, read_bundle, trusted_keys, write_bundle
+from firmware_host.bundle import Bundle, find_bundle, read_bundle, write_bundle
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
+from firmware_host.trust import trusted_keys
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = [KEY.public_key()]
-MANIFEST = Manifest(
-    schema_version=3,
-    name="test",
-    size_px=128,
-    sampling=1 / 3,
-    sampling_tolerance=0.15,
-    delta_dof=2.0,
-    delta_tolerance=0.1,
-    min_weight=0.02,
-    move_range_dof=(-6.0, 6.0),
-    na_range=(0.6, 0.8),
-    output_unit="dof",
-    sign="z of focus minus z of the second frame, positive = up",
-    metrics={},
-    sha256={},
-    tools={},
-)
 
 
 @pytest.fixture
@@ -97,6 +82,15 @@ def test_what_is_refused(path: Path, change: Callable[[dict[str, bytes]], dict[s
     with pytest.raises(UsageError, match=words) as caught:
         read_bundle(path, TRUSTED)
     assert str(path) in str(caught.value)
+
+
+def test_development_takes_what_nobody_signed_if_it_is_whole(path: Path) -> None:
+    parts = {**members(path), "signature": b""}
+    pack(path, parts)
+    assert read_bundle(path, None).manifest.name == "test"
+    pack(path, {**parts, "model_int8.onnx": b"another graph"})
+    with pytest.raises(UsageError, match=r"model_int8\.onnx was changed"):
+        read_bundle(path, None)
 
 
 def test_compressed_members_are_refused(path: Path) -> None:

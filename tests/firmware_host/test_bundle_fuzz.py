@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from manifests import MANIFEST
 
-from firmware_host.bundle import Manifest, check_bundle, write_bundle
+from firmware_host.bundle import check_bundle, write_bundle
 from firmware_host.errors import UsageError
 
 COUNT = 100_000
@@ -32,25 +33,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     folder = tmp_path_factory.mktemp("bundles")
     made = []
     for number, graph in enumerate((b"one graph" * 20, b"another" * 30)):
-        manifest = Manifest(
-            schema_version=3,
-            name=f"number {number}",
-            size_px=128,
-            sampling=1 / 3,
-            sampling_tolerance=0.15,
-            delta_dof=2.0,
-            delta_tolerance=0.1,
-            min_weight=0.02,
-            move_range_dof=(-6.0, 6.0),
-            na_range=(0.6, 0.8),
-            output_unit="dof",
-            sign="z of focus minus z of the second frame, positive = up",
-            metrics={"um": 0.1},
-            sha256={},
-            tools={},
-        )
         path = folder / f"{number}.wsimodel"
-        write_bundle(path, manifest, graph, graph[::-1], graph * 2, KEY)
+        write_bundle(path, MANIFEST.model_copy(update={"name": f"number {number}"}), graph, graph[::-1], graph * 2, KEY)
         made.append(path.read_bytes())
     return made
 

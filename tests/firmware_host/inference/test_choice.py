@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from firmware_host.bundle import find_bundle, read_bundle, trusted_keys
+from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.errors import HardwareError
 from firmware_host.inference.choice import choose, quickest
 from firmware_host.inference.port import NOTHING_KNOWN
+from firmware_host.trust import trusted_keys
 
 
 class Clock:
