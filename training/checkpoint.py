@@ -17,7 +17,15 @@ from firmware_host.whole_file import whole_file
 from training.network import FocusNetwork
 from training.settings import FitSettings
 
+SHIPPED = Path(__file__).parent / "models"
+
 _SCHEMA = 7
+
+
+def find_checkpoint(name_or_path: Path) -> Path:
+    """The path of a checkpoint: a shipped one by its name, such as focus-20x, or the path itself."""
+    shipped = SHIPPED / f"{name_or_path.name}.pt"
+    return shipped if name_or_path.parent == Path() and shipped.is_file() else name_or_path
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], settings: FitSettings) -> None:
@@ -28,9 +36,10 @@ def save_checkpoint(path: Path, weights: dict[str, Tensor], settings: FitSetting
 def load_checkpoint(path: Path) -> tuple[FocusNetwork, FitSettings]:
     """A network in evaluation mode, and its settings.
 
+    :param path: or the name of a shipped one.
     :raises UsageError: the file is missing, damaged or from another version.
     """
-    content = _load(path, "checkpoint")
+    content = _load(find_checkpoint(path), "checkpoint")
     try:
         settings = FitSettings(**content["settings"])
         network = FocusNetwork.of(settings)

@@ -16,7 +16,7 @@ _TEST_FIELDS = 1000
 
 
 def bundle(
-    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit.")],
+    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit; focus-20x: the shipped model's.")],
     stacks: Annotated[Path, typer.Option(help="Stacks to calibrate INT8 and to measure with.")],
     out: Annotated[Path, typer.Option(help="The bundle to write.")] = MODELS / "focus-20x.wsimodel",
     name: Annotated[str, typer.Option(help="What the bundle calls itself.")] = "focus-20x",

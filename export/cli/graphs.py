@@ -15,7 +15,7 @@ from firmware_host.whole_file import write_whole
 
 
 def onnx(
-    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit.")],
+    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit; focus-20x: the shipped model's.")],
     out: Annotated[Path, typer.Option(help="Folder for the graphs.")],
 ) -> None:
     """Checkpoint -> the focus graph and the calibration graph, FP32, checked against torch."""

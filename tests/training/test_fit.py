@@ -198,6 +198,16 @@ def test_a_checkpoint_comes_back(stacks: Path, tmp_path: Path) -> None:
         assert torch.equal(value, loaded.state_dict()[name]), name
 
 
+def test_a_shipped_checkpoint_is_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.checkpoint.SHIPPED", tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path)
+    save_checkpoint(Path("shipped/one.pt"), FocusNetwork.of(SETTINGS).state_dict(), SETTINGS)
+    assert load_checkpoint(Path("one"))[1] == SETTINGS
+    for path in ("./two", "sub/one", "one.pt"):
+        with pytest.raises(UsageError, match=f"checkpoint {Path(path)}: cannot be used"):
+            load_checkpoint(Path(path))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no checkpoint"])
 def test_a_bad_checkpoint_is_one_line(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:

@@ -19,7 +19,7 @@ from training.report import Evaluation, figures, write_fields_csv, write_html, w
 
 def evaluate(
     stacks: Stacks,
-    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit.")],
+    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit; focus-20x: the shipped model's.")],
     out: Annotated[
         Path | None, typer.Option(help="New folder for fields.csv, figures.json and report.html; default: print only.")
     ] = None,

@@ -43,7 +43,7 @@ def fit(
     ] = None,
     pretrained: Annotated[Path | None, typer.Option(help="Weights saved by torchvision to start from.")] = None,
     begin_with: Annotated[
-        Path | None, typer.Option(help="A checkpoint to start from, to fine-tune it on your own stacks.")
+        Path | None, typer.Option(help="A checkpoint to start from; focus-20x: the shipped model's.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Batches.")] = None,
     batch: Annotated[

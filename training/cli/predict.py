@@ -17,7 +17,7 @@ from training.evaluate import TorchModel
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit.")],
+    checkpoint: Annotated[Path, typer.Option(help="From wsi-train fit; focus-20x: the shipped model's.")],
     stack: Annotated[Path | None, typer.Option(help="Folder of planes; needs --delta and --csv.")] = None,
     delta: Annotated[float | None, typer.Option(help="Distance of the two planes of a pair, um.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Where to write the stack's table.")] = None,
