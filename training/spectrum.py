@@ -51,6 +51,9 @@ class RadialSpectra(nn.Module):
         }
         for name, table in tables.items():
             self.register_buffer(name, table.float(), persistent=False)
+        # Rows from the last one up, as the second row's opposite is the last.
+        opposite = torch.arange(size_px - 1, size_px - 1 - size_px // 2, -1)
+        self.register_buffer("opposite", opposite, persistent=False)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         own, other = self._spectrum(torch.cat([first, second])).chunk(2)
@@ -66,7 +69,7 @@ class RadialSpectra(nn.Module):
         mean = (patch * self.window).sum((2, 3), keepdim=True) / self.window.sum()
         rows = torch.matmul(((patch - mean) * self.window).squeeze(1), self.across)
         half = rows.shape[1] // 2  # the first row is 0, as the window is
-        upper, lower = rows[:, 1 : half + 1], rows[:, -half:].flip(1)
+        upper, lower = rows[:, 1 : half + 1], rows.index_select(1, self.opposite)
         (even_re, even_im), (odd_re, odd_im) = (upper + lower).chunk(2, 2), (upper - lower).chunk(2, 2)
         parts = torch.stack([torch.cat([even_re, odd_im], 1), torch.cat([even_im, -odd_re], 1)], 1)
         return torch.matmul(self.down, parts).flatten(1, 2)
