@@ -18,7 +18,7 @@ from firmware_host.optics import Objective
 AxisName = Literal["x", "y", "z"]
 AXES: tuple[AxisName, ...] = ("x", "y", "z")
 
-Arithmetic = Literal["auto", "int8", "fp32"]
+Arithmetic = Literal["auto", "int8", "fp32", "tensorrt"]
 
 Pin = Annotated[int, Field(ge=0, le=511, description="BCM or line number")]
 
@@ -120,7 +120,7 @@ class FocusTable(_Table):
     max_repeats: int = Field(ge=0, le=10)
     patches: int = Field(ge=3, le=200, description="patches a field is judged by")
     min_patches: int = Field(ge=1, le=200, description="fewer with texture than this: the field is blank")
-    arithmetic: Arithmetic = Field(description="of the network; auto: the quicker one here")
+    arithmetic: Arithmetic = Field(description="of the network; auto: the quickest here")
     sweep_half_range_dof: float = Field(ge=1, le=50, description="contrast sweep, to each side of the pivot")
     sweep_step_dof: float = Field(ge=0.1, le=5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from firmware_host.cli.collect import collect
+from firmware_host.cli.doctor import doctor
 from firmware_host.cli.errors import run_app
 from firmware_host.cli.keys import keys
 from firmware_host.cli.profiles import profiles
@@ -16,6 +17,7 @@ app.command()(scan)
 app.command()(collect)
 app.command("focus-replay")(focus_replay)
 app.command()(profiles)
+app.command()(doctor)
 app.add_typer(keys, name="keys")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from firmware_host.bundle import Bundle
+from firmware_host.errors import HardwareError
+from firmware_host.inference import tensorrt
 from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN, PatchModel
 from firmware_host.profile import Arithmetic
@@ -36,17 +39,33 @@ class Choice:
         return f"{self.name}, the quickest here: {self.ms[self.name]:.1f} ms for a field's patches; {others}"
 
 
-def choose(bundle: Bundle, arithmetic: Arithmetic, patches: int) -> Choice:
-    """The bundle's graph of that arithmetic, or, for "auto", the one that is quicker on this processor.
+def choose(
+    bundle: Bundle, arithmetic: Arithmetic, patches: int, warn: Callable[[str], None], cache: Path | None = None
+) -> Choice:
+    """The bundle's graph of that arithmetic, or, for "auto", what is quickest on this machine.
 
-    :param patches: of a field.
+    "tensorrt" is INT8 on an NVIDIA GPU. Where that cannot be had it is warned of once, and the quickest of the rest
+    is taken; "auto" tries it where TensorRT is installed.
+
+    :param patches: of a field; :param cache: folder for engines, None: the user's.
     :raises UsageError: a graph cannot be loaded. :raises HardwareError: a graph fails.
     """
     size_px = bundle.patch_rule.size_px
     graphs = {"int8": bundle.int8_graph, "fp32": bundle.fp32_graph}
-    if arithmetic != "auto":
+    if arithmetic in graphs:
         return Choice(OrtPatchModel(graphs[arithmetic], size_px), arithmetic)
-    return quickest({name: OrtPatchModel(graph, size_px) for name, graph in graphs.items()}, size_px, patches)
+    models: dict[str, PatchModel] = {}
+    if arithmetic == "tensorrt" or tensorrt.is_installed():
+        try:
+            engine = tensorrt.TensorRtPatchModel(graphs["int8"], size_px, patches, cache or tensorrt.engine_cache())
+        except HardwareError as error:
+            warn(f"{error}; the processor judges fields instead")
+        else:
+            if arithmetic == "tensorrt":
+                return Choice(engine, arithmetic)
+            models["tensorrt"] = engine
+    models |= {name: OrtPatchModel(graph, size_px) for name, graph in graphs.items()}
+    return quickest(models, size_px, patches)
 
 
 def quickest(

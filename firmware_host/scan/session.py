@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -132,7 +133,7 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     profile, rule = scanner.profile, request.bundle.patch_rule
     network = None
     if request.method == "two-shot":
-        network = choose(request.bundle, profile.focus.arithmetic, profile.focus.patches)
+        network = choose(request.bundle, profile.focus.arithmetic, profile.focus.patches, _warn)
     found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
     if network is None:
         return _Prepared(found, sweep)
@@ -147,6 +148,10 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     told = estimator.with_code(None if calibration is None else calibration.code)
     loop = TwoShotFocus(scanner.stage, eye, scanner.clock, told, sweep, profile.optics, profile.focus)
     return _Prepared(found, loop, network, calibration)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:

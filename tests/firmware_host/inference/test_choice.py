@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+from fake_tensorrt import FakeGpu, FakeTensorRt
 from numpy.typing import NDArray
 
-from firmware_host.bundle import find_bundle, read_bundle
+from firmware_host.bundle import Bundle, find_bundle, read_bundle
 from firmware_host.errors import HardwareError
 from firmware_host.inference.choice import choose, quickest
 from firmware_host.inference.port import NOTHING_KNOWN
+from firmware_host.profile import Arithmetic
 from firmware_host.trust import trusted_keys
 
 
@@ -72,12 +77,44 @@ def test_a_graph_that_fails_is_not_passed_over() -> None:
         quickest({"int8": Broken(clock, 1), "fp32": Timed(clock, 9)}, 64, 1, lambda: clock.s)
 
 
-def test_the_shipped_bundle_s_graphs_can_be_chosen_between() -> None:
-    bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
+
+
+@pytest.mark.parametrize("arithmetic", ["int8", "fp32"])
+def test_a_profile_may_settle_it(bundle: Bundle, arithmetic: Arithmetic) -> None:
+    choice = choose(bundle, arithmetic, 2, pytest.fail)
+    assert choice.line() == f"{arithmetic}, as the profile says"
     patches = np.zeros((2, 128, 128, 3), np.uint8)
-    for arithmetic, names in (("int8", {"int8"}), ("fp32", {"fp32"}), ("auto", {"int8", "fp32"})):
-        choice = choose(bundle, arithmetic, 2)  # type: ignore[arg-type]
-        assert choice.name in names
-        moves, _ = choice.model.predict(patches, patches, NOTHING_KNOWN)
-        assert moves.shape == (2,)
-    assert choose(bundle, "fp32", 2).line() == "fp32, as the profile says"
+    moves, _ = choice.model.predict(patches, patches, NOTHING_KNOWN)
+    assert moves.shape == (2,)
+
+
+def test_a_machine_without_tensorrt_chooses_between_the_other_two(bundle: Bundle) -> None:
+    choice = choose(bundle, "auto", 2, pytest.fail)
+    assert choice.ms.keys() == {"int8", "fp32"}
+
+
+def test_where_tensorrt_cannot_be_had_it_is_warned_of_once(bundle: Bundle, tmp_path: Path) -> None:
+    told: list[str] = []
+    choice = choose(bundle, "tensorrt", 2, told.append, tmp_path)
+    assert choice.ms.keys() == {"int8", "fp32"}
+    (warning,) = told
+    assert warning.startswith("TensorRT cannot be loaded: ")
+    assert warning.endswith("; the processor judges fields instead")
+
+
+def test_tensorrt_takes_part_where_it_is_installed(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trt = FakeTensorRt()
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    monkeypatch.setattr("firmware_host.inference.tensorrt.is_installed", lambda: True)
+    monkeypatch.setattr("firmware_host.inference.tensorrt.Gpu", FakeGpu)
+    assert choose(bundle, "tensorrt", 2, pytest.fail, tmp_path).line() == "tensorrt, as the profile says"
+    assert choose(bundle, "auto", 2, pytest.fail, tmp_path).ms.keys() == {"tensorrt", "int8", "fp32"}
+    trt.refuses_graphs = True
+    told: list[str] = []
+    assert choose(bundle, "auto", 3, told.append, tmp_path).ms.keys() == {"int8", "fp32"}
+    assert len(told) == 1
