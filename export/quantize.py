@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from export.tensorrt_rules import problems
+from firmware_host.errors import ScannerError
 from training.data import Batch
 
 _CHUNK = 32
@@ -33,6 +35,8 @@ def to_int8(graph: bytes, calibration: Batch) -> bytes:
     """Quantise the convolutions and what lies between them; the arithmetic before and the head after stay float.
 
     Symmetric int8 with zero points 0, the only form that TensorRT takes.
+
+    :raises ScannerError: the graph breaks a rule of TensorRT's (`export.tensorrt_rules`).
     """
     with tempfile.TemporaryDirectory() as scratch:
         source, prepared, target = (str(Path(scratch) / name) for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
@@ -49,10 +53,17 @@ def to_int8(graph: bytes, calibration: Batch) -> bytes:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=_outside_the_backbone(model),
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            # Biases stay float: TensorRT takes no INT32 from a DQ node, and ONNX Runtime quantises them when it loads.
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
         )
-        content: bytes = onnx.load(target).SerializeToString(deterministic=True)
-        return content
+        quantised = onnx.load(target)
+        used = [each for each in quantised.opset_import if not each.domain]  # the tools name more than are used
+        del quantised.opset_import[:]
+        quantised.opset_import.extend(used)
+        content: bytes = quantised.SerializeToString(deterministic=True)
+    if against := problems(content):
+        raise ScannerError(f"quantize: TensorRT would not take the graph: {against[0]} ({len(against)} in all)")
+    return content
 
 
 def _unknown(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:

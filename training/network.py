@@ -207,7 +207,8 @@ class FocusNetwork(nn.Module):
 
     def _light(self, images: Tensor) -> Tensor:
         """(N, 1, H, W), 0 to 1: some pixels at a time by a product of matrices, which runtimes are far quicker at."""
-        shape = images.shape[:3]
+        colours = images.float()  # before all else: TensorRT takes bytes for nothing but this
+        shape = colours.shape[:3]
         at_once = math.gcd(int(shape[1] * shape[2]), _AT_ONCE)
-        colours = images.float().reshape(shape[0], -1, 3 * at_once)
-        return torch.matmul(colours, self.luminance[: 3 * at_once, :at_once]).reshape(shape).unsqueeze(1)
+        pixels = colours.reshape(shape[0], -1, 3 * at_once)
+        return torch.matmul(pixels, self.luminance[: 3 * at_once, :at_once]).reshape(shape).unsqueeze(1)
