@@ -148,5 +148,5 @@ def test_other_optics_are_refused(path: Path, na: float, pixel_um: float, delta_
 def test_the_shipped_bundle_is_whole_and_trusted() -> None:
     bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
     bundle.check_optics(Objective(0.75), 0.25, 2.0)
-    # 1.3 MB of weights and scales; the tables of the spectra and the head are float, 2.1 MB.
-    assert len(bundle.int8_graph) < 3_500_000
+    # 1 MB of weights and scales as INT8; the tables of the spectra and the layers that judge are float, 4 MB.
+    assert len(bundle.int8_graph) < 5_500_000
