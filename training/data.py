@@ -27,11 +27,11 @@ Images = NDArray[np.uint8]
 
 _TOLERANCE = 0.06  # of delta: how far a pair's distance may be from the rule's
 DELTAS = (1.0, 1 - DELTA_TOLERANCE, 1 + DELTA_TOLERANCE)  # of delta: stages do not keep the distance; learnt from too
-EXAMPLE_DOF = 4.0  # how far from focus the second plane of an example may be
 _MARGIN_PX = 3  # room for the shift between the two frames
 _TRIES = 8
 EXAMPLE_PLACES = 6  # of a calibration, and pairs at each: as the scanner does it
 _EXAMPLE_PAIRS = 7
+_FARTHEST_EXAMPLE_DOF = 6.0  # of its second frame from focus
 
 
 @dataclass(frozen=True)
@@ -197,21 +197,16 @@ class PairSet:
         slide = self._stacks[stack].slide
         return [at for at in self._slides.get(slide, []) if at != stack]
 
-    def examples(self, stack: str, patches: int) -> Batch:
-        """What calibrates for a stack as the scanner does it: pairs near focus at other places of its slide.
-
-        Empty where there is no other place.
+    def examples(self, stack: str, patches: int) -> list[Batch]:
+        """What calibrates for a stack as the scanner does it: pairs of other places of its slide, one batch each.
 
         :param patches: of each pair, the most textured ones.
         """
         places = self.neighbours(self._number[stack])[:EXAMPLE_PLACES]
-        cut = [batch for place in places for batch in self._shown(place, patches)]
-        side = self._rule.size_px
-        empty = Batch(*(np.empty((0, side, side, 3), np.uint8) for _ in range(2)), np.empty(0, np.float32))
-        return joined([empty, *cut])
+        return [batch for place in places for batch in self._shown(place, patches)]
 
     def _cut_examples(self, place: int, patches: int) -> list[Batch]:
-        near = [pair for pair in self.pairs(place) if abs(pair.move_dof) <= EXAMPLE_DOF]
+        near = [pair for pair in self.pairs(place) if abs(pair.move_dof) <= _FARTHEST_EXAMPLE_DOF]
         spread = sorted({round(at) for at in np.linspace(0, len(near) - 1, _EXAMPLE_PAIRS)}) if near else []
         return [self._cut(near[at], patches) for at in spread]
 

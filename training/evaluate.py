@@ -11,13 +11,18 @@ import torch
 from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
+from firmware_host.focus.calibration import shows_code
+from firmware_host.focus.correction import Correction, fitted
 from firmware_host.focus.vote import vote
 from firmware_host.inference.port import PatchModel, completed
-from training.data import Batch, Field, Fields, PairSet
+from training.data import Batch, Field, Fields, PairSet, joined
 from training.network import FocusNetwork
 
 Codes = Callable[[str], NDArray[np.float32]]
 """Name of a stack -> the code of its scanner and slide; what it does not reach to is unknown."""
+
+Corrections = Callable[[str], Correction]
+"""Name of a stack -> how answers that were given with its code are to be corrected."""
 
 _CHUNK = 64
 _NEAR_DOF = 3.0
@@ -117,8 +122,8 @@ def codes_from(calibrate: Callable[[Batch], NDArray[np.float32]], pairs: PairSet
 
     @functools.cache
     def code(stack: str) -> NDArray[np.float32]:
-        examples = pairs.examples(stack, patches)
-        return np.concatenate([unknown(stack), calibrate(examples)]) if len(examples.first) else unknown(stack)
+        near = [each for each in pairs.examples(stack, patches) if shows_code(float(each.move_dof[0]))]
+        return np.concatenate([unknown(stack), calibrate(joined(near))]) if near else unknown(stack)
 
     return code
 
@@ -129,14 +134,45 @@ def uncalibrated(pairs: PairSet) -> Codes:
     return lambda stack: pairs.optics_code(number[stack])
 
 
-def judge(model: PatchModel, codes: Codes, fields: Fields, min_weight: float) -> list[Judged]:
-    """Ask for every patch, let the patches of each field vote."""
+def corrections_from(model: PatchModel, codes: Codes, pairs: PairSet, patches: int, min_weight: float) -> Corrections:
+    """Every stack's answers corrected by what the model says of other places of its slide, as on the device."""
+
+    @functools.cache
+    def correction(stack: str) -> Correction:
+        examples = pairs.examples(stack, patches)
+        if not examples:
+            return Correction()
+        asked = joined(examples)
+        moves, weights = model.predict(asked.first, asked.second, codes(stack))
+        ends = np.cumsum([len(each.move_dof) for each in examples])[:-1]
+        said, known = [], []
+        for each, move, weight in zip(examples, np.split(moves, ends), np.split(weights, ends), strict=True):
+            result = vote(move, weight, min_weight, _MIN_PATCHES)
+            if result is not None:
+                said.append(result.value)
+                known.append(float(each.move_dof[0]))
+        return fitted(said, known)
+
+    return correction
+
+
+def uncorrected(_stack: str) -> Correction:
+    """Of every stack the answers as they are given."""
+    return Correction()
+
+
+def judge(
+    model: PatchModel, codes: Codes, fields: Fields, min_weight: float, corrections: Corrections = uncorrected
+) -> list[Judged]:
+    """Ask for every patch, let the patches of each field vote, correct the vote."""
     patches = fields.patches
     moves, weights = (np.empty(len(fields.number), np.float32) for _ in range(2))
     stack_of = np.array([field.stack for field in fields.fields])[fields.number]
-    for stack in np.unique(stack_of):
-        of = np.flatnonzero(stack_of == stack)
-        moves[of], weights[of] = model.predict(patches.first[of], patches.second[of], codes(str(stack)))
+    correction_of = {}
+    for name in np.unique(stack_of).tolist():
+        of = np.flatnonzero(stack_of == name)
+        moves[of], weights[of] = model.predict(patches.first[of], patches.second[of], codes(name))
+        correction_of[name] = corrections(name)
     judged = []
     for number, field in enumerate(fields.fields):
         of = fields.number == number
@@ -145,8 +181,10 @@ def judge(model: PatchModel, codes: Codes, fields: Fields, min_weight: float) ->
         if result is None:
             judged.append(Judged(field, None, None, np.empty(0)))
         else:
-            voters = moves[of][weights[of] >= min_weight].astype(np.float64) * dof_um
-            judged.append(Judged(field, result.value * dof_um, result.spread * dof_um, voters - field.move_um))
+            correction = correction_of[field.stack]
+            voters = np.array([correction.apply(move) for move in moves[of][weights[of] >= min_weight].tolist()])
+            value, spread = correction.apply(result.value), correction.scale(result.value) * result.spread
+            judged.append(Judged(field, value * dof_um, spread * dof_um, voters * dof_um - field.move_um))
     return judged
 
 

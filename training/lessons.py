@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_host.focus.calibration import CODE_DOF
 from training.augment import draw_jpeg, placed
-from training.data import DELTAS, EXAMPLE_DOF, Batch, Pair, PairSet
+from training.data import DELTAS, Batch, Pair, PairSet
 from training.settings import PAIRS_PER_PLACE
 
 NOBODY = -1
@@ -100,8 +101,8 @@ class _Drawn:
     def _add_place(self, stack: int, delta: int, jpeg: int | None, rng: np.random.Generator) -> bool:
         """The shown pairs, then the rest, for the most part from farther away; False: the place can show nothing."""
         pairs = self._source.pairs(stack, delta) or self._source.pairs(stack)
-        near = [pair for pair in pairs if abs(pair.move_dof) <= EXAMPLE_DOF]
-        far = [pair for pair in pairs if abs(pair.move_dof) > EXAMPLE_DOF]
+        near = [pair for pair in pairs if abs(pair.move_dof) <= CODE_DOF]
+        far = [pair for pair in pairs if abs(pair.move_dof) > CODE_DOF]
         rest = far if self._examples else pairs
         offset_dof = float(rng.normal(0, _PLACE_ERROR_DOF))
         shown = []

@@ -45,7 +45,7 @@ class RadialSpectra(nn.Module):
             "across": torch.cat([torch.cos(across), -torch.sin(across)], 1),
             # (H, P): the H lowest waves of both signs down a column, of its even part and of its odd part
             "down": torch.cat([once * torch.cos(down), torch.sin(down)], 1),
-            "rings": _rings(size_px),
+            "rings": _folded(_rings(size_px), len(wave_across)),
             # (2H, W) waves in radians per pixel, those down the patch above those across
             "waves": 2 * math.pi / size_px * torch.cat(torch.meshgrid(wave_down, wave_across, indexing="ij")),
         }
@@ -54,6 +54,7 @@ class RadialSpectra(nn.Module):
         # Rows from the last one up, as the second row's opposite is the last.
         opposite = torch.arange(size_px - 1, size_px - 1 - size_px // 2, -1)
         self.register_buffer("opposite", opposite, persistent=False)
+        self.register_buffer("upwards", torch.arange(self._highest, -1, -1), persistent=False)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         own, other = self._spectrum(torch.cat([first, second])).chunk(2)
@@ -95,8 +96,9 @@ class RadialSpectra(nn.Module):
         return _turned(real, imaginary, torch.stack(self.waves.chunk(2)), shift)[0]
 
     def _by_ring(self, power: Tensor) -> Tensor:
-        """(N, H, W) -> the mean over each ring."""
-        return torch.matmul(power.flatten(1), self.rings)
+        """(N, H, W) -> the mean over each ring; waves of both signs down the patch lie in the same one."""
+        folded = power[:, self._highest :] + power.index_select(1, self.upwards)
+        return torch.matmul(folded.flatten(1), self.rings)
 
 
 def _real(product: Tensor) -> Tensor:
@@ -128,3 +130,10 @@ def _rings(size_px: int) -> Tensor:
     inside = (ring >= 0) & (ring < rings.shape[1])
     rings[torch.nonzero(inside).flatten(), ring[inside]] = 1
     return rings / rings.sum(0)
+
+
+def _folded(rings: Tensor, across: int) -> Tensor:
+    """The rows of the waves whose sign down the patch is not negative, for sums of both signs."""
+    half = rings.reshape(-1, across, rings.shape[1])[across - 1 :].clone()
+    half[0] /= 2  # without a sign: it is added to itself
+    return half.flatten(0, 1)

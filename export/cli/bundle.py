@@ -31,7 +31,7 @@ def bundle(
     from training import recipe
     from training.checkpoint import load_checkpoint
     from training.cli.common import open_pairs
-    from training.evaluate import by_objective, judge, uncalibrated
+    from training.evaluate import by_objective, corrections_from, judge, uncalibrated
 
     network, settings = load_checkpoint(checkpoint)
     rule = settings.rule
@@ -40,12 +40,20 @@ def bundle(
     test = open_pairs(stacks, "test", rule)
     fields = test.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
     codes = graph_codes(calibration, test)
-    measured = [("fp32", fp32, codes), ("int8", int8, codes)]
-    if calibration:
-        measured.append(("int8 without calibration", int8, uncalibrated(test)))
+    asked = {name: GraphModel(graph, rule.size_px) for name, graph in (("fp32", fp32), ("int8", int8))}
+    measured = {
+        name: judge(
+            model,
+            codes,
+            fields,
+            rule.min_weight,
+            corrections_from(model, codes, test, recipe.TEST_PATCHES, rule.min_weight),
+        )
+        for name, model in asked.items()
+    }
+    measured["int8 without calibration"] = judge(asked["int8"], uncalibrated(test), fields, rule.min_weight)
     metrics = {}
-    for label, graph, known in measured:
-        judged = judge(GraphModel(graph, rule.size_px), known, fields, rule.min_weight)
+    for label, judged in measured.items():
         for group, errors in by_objective(judged).items():
             print(f"{label}, {group}: {errors.line()}")
             metrics[f"{label}, {group}, field mean um"] = round(errors.mean_um, 4)

@@ -1,7 +1,8 @@
 """What is peculiar to this scanner and this slide: found from pairs of frames whose answers are known.
 
 Condenser, aberrations, cover glass and thickness change what defocus looks like. A few numbers, the code, tell the
-network of them. A code is used only where it makes the network better at places that it was not made from.
+network of them; what it then still gets wrong is corrected. Either is used only where it makes answers better at
+places that it was not made from.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_host.focus.correction import Correction, fitted
 from firmware_host.inference.port import Calibrator
 
 Images = NDArray[np.uint8]
 Code = NDArray[np.float32]
 
 _PLACES = 6
-_LEAST_PLACES = 3
+MOST_VISITS = 2 * _PLACES
+CODE_DOF = 4.0  # a network learns codes from pairs this near to focus; those farther away only correct it
+_STAGE_DOF = 0.25  # by which a stage may miss the height of a pair
+_FOLDS = 3  # parts that are left out in turn; as many places are needed
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,14 @@ class Place:
 class Calibration:
     """How a calibration went.
 
-    :param code: None where it is not used; :param places: how many fields it was made from.
-    :param error_dof: mean absolute error at places left out of the making; :param plain_dof: the same without a code.
+    :param code: None where none is used; :param correction: of the answers that the network gives with that code.
+    :param places: how many fields it was made from.
+    :param error_dof: mean absolute error at places left out of the making; :param plain_dof: the same without it.
     :param note: why it is not used, empty when it is.
     """
 
     code: Code | None
+    correction: Correction
     places: int
     error_dof: float = float("nan")
     plain_dof: float = float("nan")
@@ -51,52 +58,101 @@ class Calibration:
         """For the report."""
         if self.note:
             return f"not used: {self.note}"
-        return (
-            f"from {self.places} places; at a place left out the pairs err by {self.error_dof:.2f} depths of field, "
+        text = (
+            f"from {self.places} places; at places left out the pairs err by {self.error_dof:.2f} depths of field, "
             f"by {self.plain_dof:.2f} without"
         )
+        return text if self.correction == Correction() else f"{text}; answers {self.correction.line()}"
 
 
 Judge = Callable[[tuple[Images, Images], Code | None], float | None]
-"""A pair's patches and a code -> the move, DoF; None where they do not tell."""
+"""A pair's patches and a code -> the move, DoF, not corrected; None where they do not tell."""
 
 
 def calibrate(
     sites: Iterable[tuple[float, float]],
     look: Callable[[float, float], Place | None],
-    calibrator: Calibrator,
+    calibrator: Calibrator | None,
     judge: Judge,
 ) -> Calibration:
-    """Make a code from a few fields, and see by leaving out each of them in turn whether it helps.
+    """Make a code and a correction from a few fields, and see by leaving out a third of them in turn what helps.
 
     :param sites: (x, y) of fields, um, the best first; twice as many as needed are tried.
     :param look: takes the pairs at (x, y); None where focus is not found there.
+    :param calibrator: None where the network takes no code; its answers are corrected all the same.
     """
+    places = _looked_at(sites, look)
+
+    def unused(note: str, error_dof: float = float("nan"), plain_dof: float = float("nan")) -> Calibration:
+        return Calibration(None, Correction(), len(places), error_dof, plain_dof, note)
+
+    if len(places) < _FOLDS:
+        return unused(f"made at {len(places)} places only, {_FOLDS} are needed")
+    plain, told, corrected = _errors_left_out(places, calibrator, judge)
+    if np.isnan(plain):
+        return unused("no patch at its places has texture")
+    best = min(told, corrected)
+    if best >= plain:
+        return unused(f"errs by {best:.2f} depths of field at places left out, by {plain:.2f} without", best, plain)
+    code, correction = _learnt(places, calibrator, judge)
+    return Calibration(code, correction if corrected < told else Correction(), len(places), best, plain)
+
+
+def shows_code(move_dof: float) -> bool:
+    """Whether a pair with that answer is near enough to focus to make a code from."""
+    return abs(move_dof) <= CODE_DOF + _STAGE_DOF
+
+
+def _looked_at(sites: Iterable[tuple[float, float]], look: Callable[[float, float], Place | None]) -> list[Place]:
     places: list[Place] = []
     for tried, (x_um, y_um) in enumerate(sites):
-        if len(places) == _PLACES or tried == 2 * _PLACES:
+        if len(places) == _PLACES or tried == MOST_VISITS:
             break
         place = look(x_um, y_um)
         if place is not None and any(len(first) for first, _ in place.patches):
             places.append(place)
-    if len(places) < _LEAST_PLACES:
-        return Calibration(None, len(places), note=f"made at {len(places)} places only, {_LEAST_PLACES} are needed")
-    errors, plain = [], []
-    for left_out in range(len(places)):
-        code = _code(places[:left_out] + places[left_out + 1 :], calibrator)
-        errors += _errors(places[left_out], judge, code)
-        plain += _errors(places[left_out], judge, None)
-    if not errors or not plain:
-        return Calibration(None, len(places), note="no patch at its places has texture")
-    error_dof, plain_dof = float(np.mean(errors)), float(np.mean(plain))
-    if error_dof >= plain_dof:
-        note = f"errs by {error_dof:.2f} depths of field at a place left out, by {plain_dof:.2f} without"
-        return Calibration(None, len(places), error_dof, plain_dof, note)
-    return Calibration(_code(places, calibrator), len(places), error_dof, plain_dof)
+    return places
+
+
+def _errors_left_out(
+    places: Sequence[Place], calibrator: Calibrator | None, judge: Judge
+) -> tuple[float, float, float]:
+    """Mean absolute error, DoF, at places left out: as the network is, told a code, and corrected too.
+
+    Not a number where nothing is answered.
+    """
+    errors: list[tuple[float, float, float]] = []
+    for fold in range(_FOLDS):
+        code, correction = _learnt([place for at, place in enumerate(places) if at % _FOLDS != fold], calibrator, judge)
+        for place in places[fold::_FOLDS]:
+            plain = _answers(place, None, judge)
+            told = _answers(place, code, judge)
+            for bare, said, move in zip(plain, told, place.moves_dof, strict=True):
+                if bare is not None and said is not None:
+                    errors.append((abs(bare - move), abs(said - move), abs(correction.apply(said) - move)))
+    mean = [float(each) for each in np.mean(errors, 0)] if errors else [float("nan")] * 3
+    return mean[0], mean[1], mean[2]
+
+
+def _learnt(places: Sequence[Place], calibrator: Calibrator | None, judge: Judge) -> tuple[Code | None, Correction]:
+    """A code, and how to correct the network where it is told that code."""
+    code = None if calibrator is None else _code(places, calibrator)
+    said, known = [], []
+    for place in places:
+        for answer, move in zip(_answers(place, code, judge), place.moves_dof, strict=True):
+            if answer is not None:
+                said.append(answer)
+                known.append(move)
+    return code, fitted(said, known)
 
 
 def _code(places: Sequence[Place], calibrator: Calibrator) -> Code:
-    pairs = [pair for place in places for pair in zip(place.patches, place.moves_dof, strict=True)]
+    pairs = [
+        (pair, move)
+        for place in places
+        for pair, move in zip(place.patches, place.moves_dof, strict=True)
+        if shows_code(move)
+    ]
     return calibrator.calibrate(
         np.concatenate([first for (first, _), _ in pairs]),
         np.concatenate([second for (_, second), _ in pairs]),
@@ -104,7 +160,5 @@ def _code(places: Sequence[Place], calibrator: Calibrator) -> Code:
     )
 
 
-def _errors(place: Place, judge: Judge, code: Code | None) -> list[float]:
-    """Absolute errors of the pairs that are answered, DoF."""
-    answers = [(judge(pair, code), move) for pair, move in zip(place.patches, place.moves_dof, strict=True)]
-    return [abs(answer - move) for answer, move in answers if answer is not None]
+def _answers(place: Place, code: Code | None, judge: Judge) -> list[float | None]:
+    return [judge(pair, code) for pair in place.patches]

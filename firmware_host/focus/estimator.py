@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
+from firmware_host.focus.correction import Correction
 from firmware_host.focus.vote import vote
 from firmware_host.inference.port import PatchModel
 from firmware_host.optics import Objective
@@ -51,6 +52,7 @@ class TwoShotEstimator:
     ) -> None:
         self._optics_code = rule.optics_code(optics, pixel_um)
         self._code: Code = self._optics_code
+        self._correction = Correction()
         self._model = model
         self._rule = rule
         self._focus = focus
@@ -63,10 +65,11 @@ class TwoShotEstimator:
                 f"focus.min_patches is {focus.min_patches}; lower it, or use larger frames"
             )
 
-    def with_code(self, code: Code | None) -> TwoShotEstimator:
-        """The same estimator for a slide that a calibration gave that code; None: nothing is known of the slide."""
+    def calibrated(self, code: Code | None, correction: Correction) -> TwoShotEstimator:
+        """The same estimator for a slide that a calibration gave these; None: nothing is known of the slide."""
         other = copy.copy(self)
         other._code = self._optics_code if code is None else np.concatenate([self._optics_code, code])
+        other._correction = correction
         return other
 
     def estimate(self, first: Images, second: Images) -> Estimate:
@@ -83,6 +86,7 @@ class TwoShotEstimator:
         result = vote(moves, weights, self._rule.min_weight, self._focus.min_patches)
         if result is None:
             return Estimate(0.0, 0.0, 0, "blank")
-        status: Literal["ok", "uncertain"] = "ok" if result.spread <= self._focus.max_spread_dof else "uncertain"
-        move_um = result.value * self._dof_um
-        return Estimate(move_um, result.spread * self._dof_um, result.patches, status)
+        move_dof = self._correction.apply(result.value)
+        spread_dof = self._correction.scale(result.value) * result.spread
+        status: Literal["ok", "uncertain"] = "ok" if spread_dof <= self._focus.max_spread_dof else "uncertain"
+        return Estimate(move_dof * self._dof_um, spread_dof * self._dof_um, result.patches, status)

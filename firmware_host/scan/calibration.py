@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
-from firmware_host.focus.calibration import Calibration, Code, Images, Place, calibrate
+from firmware_host.focus.calibration import MOST_VISITS, Calibration, Code, Images, Place, calibrate
+from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import ContrastSweep
@@ -13,7 +15,8 @@ from firmware_host.inference.port import Calibrator
 from firmware_host.scan.plan import spread_order
 from firmware_host.scan.survey import Survey
 
-_BELOW, _ABOVE = 5, 3  # frames below and above the sharpest plane, half of delta apart
+_BELOW, _ABOVE = 4, 3  # frames below and above the sharpest plane, delta apart: as far as fields are judged from
+_LEAST_FRAMES = 4  # where the stage's travel allows no more
 
 
 def calibrate_on_slide(
@@ -21,7 +24,7 @@ def calibrate_on_slide(
     eye: Eye,
     sweep: ContrastSweep,
     estimator: TwoShotEstimator,
-    calibrator: Calibrator,
+    calibrator: Calibrator | None,
     found: Survey,
     tell: Callable[[float], None],
 ) -> Calibration:
@@ -31,32 +34,33 @@ def calibrate_on_slide(
     """
     stage, profile = scanner.stage, scanner.profile
     dof_um = profile.optics.depth_of_field_um
-    step_um = profile.focus.delta_dof * dof_um / 2
+    delta_um = profile.focus.delta_dof * dof_um
     pivot_um = found.start_z_um
     visited = 0
 
     def look(x_um: float, y_um: float) -> Place | None:
         nonlocal pivot_um, visited
-        tell(visited / (2 * _BELOW))
+        tell(visited / MOST_VISITS)
         visited += 1
         stage.move_to(x_um=x_um, y_um=y_um)
         focus_um = sweep.search(pivot_um).z_um
         if focus_um is None:
             return None
         pivot_um = focus_um
-        heights = [focus_um + step * step_um for step in range(-_BELOW, _ABOVE + 1)]
-        if not all(stage.z_allowed(z_um) for z_um in heights):
+        heights = [focus_um + step * delta_um for step in range(-_BELOW, _ABOVE + 1)]
+        heights = [z_um for z_um in heights if stage.z_allowed(z_um)]
+        if len(heights) < _LEAST_FRAMES:
             return None
         frames, moves_dof = [], []
         for z_um in heights:
             frames.append(eye.look(stage.move_to(z_um=z_um)).image)
             moves_dof.append((focus_um - stage.z_um) / dof_um)
-        pairs = [estimator.cut(first, second) for first, second in zip(frames, frames[2:], strict=False)]
-        return Place(pairs, moves_dof[2:])
+        pairs = [estimator.cut(first, second) for first, second in pairwise(frames)]
+        return Place(pairs, moves_dof[1:])
 
     def judge(pair: tuple[Images, Images], code: Code | None) -> float | None:
         with scanner.clock.work("infer"):
-            estimate = estimator.with_code(code).judge(*pair)
+            estimate = estimator.calibrated(code, Correction()).judge(*pair)
         return None if estimate.status == "blank" else estimate.move_um / dof_um
 
     places = [(site.x_um, site.y_um) for site in spread_order(found.sites)]

@@ -140,13 +140,14 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     shape = (profile.camera.height_px, profile.camera.width_px)
     estimator = TwoShotEstimator(network.model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
     calibration = None
-    if request.calibration and request.bundle.calibration_graph:
-        calibrator = OrtCalibrator(request.bundle.calibration_graph)
+    if request.calibration:
+        graph = request.bundle.calibration_graph
+        calibrator = OrtCalibrator(graph) if graph else None
         calibration = calibrate_on_slide(
             scanner, eye, sweep, estimator, calibrator, found, lambda share: tell("calibrating", share, None)
         )
-    told = estimator.with_code(None if calibration is None else calibration.code)
-    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, told, sweep, profile.optics, profile.focus)
+        estimator = estimator.calibrated(calibration.code, calibration.correction)
+    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, estimator, sweep, profile.optics, profile.focus)
     return _Prepared(found, loop, network, calibration)
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from firmware_host.errors import UsageError
 from firmware_host.optics import Objective
-from training.data import Batch, Field, Fields
-from training.evaluate import Judged, by_objective, judge, summarise
+from training.data import Batch, Field, Fields, joined
+from training.evaluate import Judged, by_objective, corrections_from, judge, summarise
 from training.report import Evaluation, error_by_defocus, reliability, write_fields_csv, write_html, write_json
 
 STRONG, WEAK = Objective(0.75), Objective(0.40)
@@ -51,6 +51,32 @@ def test_a_field_is_the_vote_of_its_textured_patches_in_um() -> None:
     np.testing.assert_allclose(first.patch_errors_um, [-0.1 * DOF, 0.1 * DOF], rtol=1e-5)
     assert [each.tolist() for each in told] == [[1, 1], [0]]
     assert (second.predicted_um, second.error_um, second.patches) == (None, None, 0)
+
+
+def test_answers_are_corrected_by_what_is_said_of_other_places() -> None:
+    """A model that says half of every move: the examples of a stack show it, and those of none show nothing."""
+    moves = [-6.0, -3.0, 3.0, 6.0] * 3
+
+    class Half:
+        def predict(self, first: np.ndarray, second: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return second[:, 0, 0, 0].astype(np.float32) / 20 - 5, np.full(len(second), 0.1, np.float32)
+
+    def patches(move: float) -> Batch:
+        second = np.full((4, 1, 1, 3), round((move / 2 + 5) * 20), np.uint8)
+        return Batch(np.zeros_like(second), second, np.full(4, move, np.float32))
+
+    class Shown:
+        def examples(self, stack: str, count: int) -> list[Batch]:
+            return [patches(move) for move in moves] if stack == "known" else []
+
+    fields = [Field(name, STRONG, 0.0, -4 * DOF) for name in ("known", "lone")]
+    asked = Fields(joined([patches(4.0), patches(4.0)]), np.repeat([0, 1], 4), fields)
+    codes = {name: np.zeros(1, np.float32) for name in ("known", "lone")}.__getitem__
+    corrections = corrections_from(Half(), codes, Shown(), 4, 0.02)  # type: ignore[arg-type]
+    known, lone = judge(Half(), codes, asked, 0.02, corrections)
+    assert known.error_um == pytest.approx(0, abs=0.02 * DOF)
+    np.testing.assert_allclose(known.patch_errors_um, np.full(4, known.error_um))
+    assert lone.error_um == pytest.approx(-2 * DOF)
 
 
 def test_errors_count_in_depths_of_field_and_um() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from firmware_host.errors import UsageError
+from firmware_host.focus.calibration import CODE_DOF
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
 from firmware_host.stack_folder import write_stack
-from training.data import DELTAS, EXAMPLE_DOF, PairSet
+from training.data import DELTAS, PairSet, joined
 from training.lessons import NOBODY, Lesson, Lessons
 from training.settings import PAIRS_PER_PLACE
 from training.stacks import read_stacks
@@ -97,25 +98,27 @@ def test_answers_are_true_and_what_is_shown_is_measured(pairs: PairSet) -> None:
     assert np.abs(true - np.round(true)).max() < 0.01
     off = shown - 0.4 * true[:, :EXAMPLES]
     assert 0.02 < off.std() < 0.1
-    assert np.abs(shown).max() < EXAMPLE_DOF + 0.4
-    assert np.abs(true[:, EXAMPLES:]).min() * 0.4 > EXAMPLE_DOF
+    assert np.abs(shown).max() < CODE_DOF + 0.4
+    assert np.abs(true[:, EXAMPLES:]).min() * 0.4 > CODE_DOF
 
 
 def test_without_examples_nobody_teaches(pairs: PairSet) -> None:
     lesson = lessons(pairs, 1, examples=0)[0]
     assert lesson.shown_dof.shape == (5, 0)
     assert set(lesson.teacher) == {NOBODY}
-    near = np.abs(lesson.pairs.move_dof) <= EXAMPLE_DOF
+    near = np.abs(lesson.pairs.move_dof) <= CODE_DOF
     assert 0 < near.sum() < len(near)
 
 
 def test_the_examples_of_an_evaluation_are_the_scanner_s(pairs: PairSet) -> None:
-    """Seven pairs near focus at every other place of the slide, their most textured patches."""
+    """Seven pairs at every other place of the slide, up to six DoF from focus, their best patches."""
     examples = pairs.examples("a0", 1)
-    assert set(stack_of(examples.second)) == {"a1"}
-    assert len(examples.move_dof) == 7
-    assert np.abs(examples.move_dof).max() <= EXAMPLE_DOF
-    assert len(pairs.examples("lone", 1).move_dof) == len(pairs.examples("other", 1).move_dof) == 0
+    assert len(examples) == 7
+    assert set(stack_of(joined(examples).second)) == {"a1"}
+    moves = joined(examples).move_dof
+    assert moves.min() == pytest.approx(-4, abs=0.4)  # as far as these stacks go
+    assert moves.max() == pytest.approx(6, abs=0.4)
+    assert pairs.examples("lone", 1) == pairs.examples("other", 1) == []
 
 
 def test_pairs_of_every_distance_are_there(pairs: PairSet) -> None:

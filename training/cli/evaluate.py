@@ -13,7 +13,7 @@ from training import recipe
 from training.checkpoint import load_checkpoint
 from training.classical import peak_errors_um
 from training.cli.common import Heights, Stacks, open_pairs
-from training.evaluate import TorchModel, by_objective, codes_from, judge, uncalibrated
+from training.evaluate import TorchModel, by_objective, codes_from, corrections_from, judge, uncalibrated, uncorrected
 from training.report import Evaluation, figures, write_fields_csv, write_html, write_json
 
 
@@ -36,12 +36,13 @@ def evaluate(
     network, settings = load_checkpoint(checkpoint)
     pairs = open_pairs(stacks, "test", settings.rule, heights)
     model = TorchModel(network)
-    codes = (
-        codes_from(model.calibrate, pairs, recipe.TEST_PATCHES)
-        if calibration and settings.code_size
-        else uncalibrated(pairs)
-    )
-    judged = judge(model, codes, pairs.fields(count, recipe.TEST_PATCHES, seed=5), settings.rule.min_weight)
+    codes, corrections = uncalibrated(pairs), uncorrected
+    if calibration:
+        if settings.code_size:
+            codes = codes_from(model.calibrate, pairs, recipe.TEST_PATCHES)
+        corrections = corrections_from(model, codes, pairs, recipe.TEST_PATCHES, settings.rule.min_weight)
+    fields = pairs.fields(count, recipe.TEST_PATCHES, seed=5)
+    judged = judge(model, codes, fields, settings.rule.min_weight, corrections)
     classical = {}
     if out is not None or as_json:
         for stack, planes in pairs.whole_stacks():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from firmware_host.focus.calibration import Calibration, Code, Images, Place, calibrate
+from firmware_host.focus.calibration import Calibration, Code, Images, Judge, Place, calibrate
+from firmware_host.focus.correction import Correction
 
-MOVES = (-2.0, 0.0, 2.0)
+MOVES = (-6.0, -4.1, -2.0, 0.0, 2.0, 4.1, 6.0)
+NEAR = 5  # of them, that a code is made from
 
 
 def place(kind: int) -> Place:
@@ -38,7 +40,12 @@ def judge(pair: tuple[Images, Images], code: Code | None) -> float | None:
     return (level - 100) / 10 + kind / 10 - (0.0 if code is None else float(code[0]))
 
 
-def run(kinds: list[int | None], gain: float = 1.0) -> tuple[Calibration, int, Averages]:
+def answers_too_little(pair: tuple[Images, Images], code: Code | None) -> float | None:
+    """Says four fifths of the move, and takes no notice of a code."""
+    return 0.8 * (float(pair[1][0, 0, 0, 1]) - 100) / 10
+
+
+def run(kinds: list[int | None], gain: float = 1.0, judge: Judge = judge) -> tuple[Calibration, int, Averages]:
     """The calibration, how many places were visited, and what the calibrator was shown."""
     visited = []
 
@@ -57,14 +64,39 @@ def test_a_code_that_helps_at_places_left_out_is_used() -> None:
     assert (visited, result.places, result.note) == (6, 6, "")
     assert result.code == pytest.approx([0.5])
     assert (result.error_dof, result.plain_dof) == (pytest.approx(0, abs=1e-6), pytest.approx(0.5))
-    assert calibrator.shown == [5 * 6] * 6 + [6 * 6]  # without each place once, then with all
-    assert result.line() == "from 6 places; at a place left out the pairs err by 0.00 depths of field, by 0.50 without"
+    assert calibrator.shown == [2 * 4 * NEAR] * 3 + [
+        2 * 6 * NEAR
+    ]  # without a third of the places in turn, then with all
+    expected = "from 6 places; at places left out the pairs err by 0.00 depths of field, by 0.50 without"
+    assert result.line().startswith(expected)
 
 
-@pytest.mark.parametrize("gain", [-1.0, 3.0])
-def test_a_code_that_does_not_help_is_left_out_and_told(gain: float) -> None:
-    result, _, _ = run([5] * 6, gain)
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_what_the_code_does_not_mend_is_corrected(calibrated: bool) -> None:
+    calibrator = Averages() if calibrated else None
+    result = calibrate([(0.0, 0.0)] * 6, lambda *_: place(0), calibrator, answers_too_little)
+    assert (result.code is None, result.note) == (not calibrated, "")
+    assert result.plain_dof == pytest.approx(0.2 * np.mean(np.abs(MOVES)))
+    assert result.error_dof < 0.05 * result.plain_dof
+    assert [result.correction.apply(0.8 * move) for move in MOVES] == pytest.approx(MOVES, abs=0.02)
+    assert result.line().endswith("answers times 1.25 up and 1.25 down, +0.00 depths of field")
+
+
+def test_a_network_that_errs_nowhere_is_left_as_it_is() -> None:
+    result, _, _ = run([0] * 6)
     assert result.code is None
+    assert result.correction == Correction()
+    assert result.line() == "not used: errs by 0.00 depths of field at places left out, by 0.00 without"
+
+
+def test_a_code_that_makes_it_worse_is_mended_by_the_correction_or_left_out() -> None:
+    """A code of the wrong sign doubles the offset; three places in a row that differ cannot be mended by anything."""
+    mended, _, _ = run([5] * 6, gain=-1.0)
+    assert mended.error_dof < 0.05
+    assert mended.correction.apply(1.0 + 2 * 0.5) == pytest.approx(1.0, abs=0.05)
+    result, _, _ = run([9, 0, 0, 9, 0, 0], gain=-9.0)
+    assert result.code is None
+    assert result.correction == Correction()
     assert result.line().startswith("not used: errs by ")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from firmware_host.errors import UsageError
+from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
@@ -61,10 +62,21 @@ def test_the_network_is_told_the_optics_and_the_code_of_the_slide() -> None:
     model, frame = Painted(), painted([0.5] * 12, [0.2] * 12)
     plain, code = estimator(model), np.array([0.1, -0.2], np.float32)
     optics = RULE.optics_code(OBJECTIVES[1], pixel_um(OBJECTIVES[1]))
-    plain.with_code(code).estimate(DARK, frame)
+    plain.calibrated(code, Correction()).estimate(DARK, frame)
     np.testing.assert_array_equal(model.code, [*optics, *code])
     plain.estimate(DARK, frame)
     np.testing.assert_array_equal(model.code, optics)
+
+
+def test_a_calibrations_correction_mends_the_answer_and_its_spread() -> None:
+    optics = OBJECTIVES[0]
+    mended = estimator(Painted(), optics).calibrated(None, Correction(offset_dof=0.1, up=1.5, down=0.5))
+    for move_dof, expected in ((2.0, 3.1), (-2.0, -0.9)):
+        moves = [move_dof - 0.2, move_dof, move_dof + 0.2] * 4
+        plain = estimator(Painted(), optics).estimate(DARK, painted(moves, [0.2] * 12))
+        answer = mended.estimate(DARK, painted(moves, [0.2] * 12))
+        assert answer.move_um == pytest.approx(expected * optics.depth_of_field_um)
+        assert answer.spread_um == pytest.approx(plain.spread_um * (1.5 if move_dof > 0 else 0.5))
 
 
 def test_the_first_frame_is_the_first_argument() -> None:

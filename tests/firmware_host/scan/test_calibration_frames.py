@@ -10,6 +10,7 @@ import pytest
 
 from firmware_host.clock import VirtualClock
 from firmware_host.focus.calibration import Calibration
+from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import Estimate
 from firmware_host.focus.sweep import Swept
 from firmware_host.profile import load_profile
@@ -51,7 +52,8 @@ class Bench:
     def cut(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return first, second
 
-    def with_code(self, code: np.ndarray | None) -> Bench:
+    def calibrated(self, code: np.ndarray | None, correction: Correction) -> Bench:
+        assert correction == Correction()
         self.coded = code is not None
         return self
 
@@ -75,22 +77,28 @@ def run(bench: Bench, sites: int = 8) -> Calibration:
 
 
 def test_pairs_lie_at_known_heights_around_the_swept_focus() -> None:
-    """Nine frames a place, upwards, half of delta apart, make seven pairs from three DoF below focus to three above."""
+    """Eight frames a place, upwards, delta apart, make seven pairs, five of them near enough for a code."""
     bench = Bench(FOCUS_UM)
     result = run(bench)
     assert result.places == 6
-    assert np.array(bench.seen).reshape(6, 9) == pytest.approx(
-        np.tile(FOCUS_UM + DOF * np.arange(-5, 4), (6, 1)), abs=1e-9
+    assert np.array(bench.seen).reshape(6, 8) == pytest.approx(
+        np.tile(FOCUS_UM + 2 * DOF * np.arange(-4, 4), (6, 1)), abs=1e-9
     )
     assert bench.shown is not None
-    assert bench.shown == pytest.approx(np.tile(np.arange(3, -4, -1.0), 6), abs=1e-6)
+    assert bench.shown == pytest.approx(np.tile(2 * np.arange(2, -3, -1.0), 6), abs=1e-6)
     assert bench.pivots == [290.0] + [FOCUS_UM] * 5  # the next sweep starts where the last one ended
     assert result.code is not None
     assert (result.error_dof, result.plain_dof) == (pytest.approx(0, abs=1e-6), pytest.approx(1))
 
 
+def test_where_the_stage_ends_there_are_fewer_pairs() -> None:
+    bench = Bench(FOCUS_UM, highest_um=FOCUS_UM + DOF)
+    assert run(bench).places == 6
+    assert bench.shown == pytest.approx(np.tile([4.0, 2.0, 0.0], 6), abs=1e-6)
+
+
 @pytest.mark.parametrize(
-    "bench", [Bench(None), Bench(FOCUS_UM, highest_um=FOCUS_UM + DOF)], ids=["no focus", "soft limit"]
+    "bench", [Bench(None), Bench(FOCUS_UM, highest_um=FOCUS_UM - 3 * DOF)], ids=["no focus", "soft limit"]
 )
 def test_a_place_without_focus_or_room_gives_no_frames(bench: Bench) -> None:
     result = run(bench)
