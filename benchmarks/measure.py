@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,5 +32,22 @@ def timed(suite: str, name: str, run: Callable[[], object], runs: int, warm_up: 
         began = time.perf_counter_ns()
         run()
         taken.append((time.perf_counter_ns() - began) * 1e-6)
-    p50, p90, p99 = (float(value) for value in np.percentile(taken, [50, 90, 99]))
-    return Row(suite, name, "ms", p50, p50, p90, p99, runs)
+    return row(suite, name, "ms", taken)
+
+
+def timed_in_turn(suite: str, ways: Mapping[str, Callable[[], object]], runs: int, warm_up: int = 3) -> list[Row]:
+    """The same for several ways of doing one thing, one after the other, so that all meet the same disturbances."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(warm_up + runs):
+        for name, way in ways.items():
+            began = time.perf_counter_ns()
+            way()
+            if turn >= warm_up:
+                taken[name].append((time.perf_counter_ns() - began) * 1e-6)
+    return [row(suite, name, "ms", values) for name, values in taken.items()]
+
+
+def row(suite: str, name: str, unit: str, values: Sequence[float]) -> Row:
+    """The percentiles of what was measured."""
+    p50, p90, p99 = (float(value) for value in np.percentile(values, [50, 90, 99]))
+    return Row(suite, name, unit, p50, p50, p90, p99, len(values))

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.inference import inference
 from benchmarks.measure import Row, timed
-from firmware_host.bundle import find_bundle, read_bundle
-from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
+from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN
 from firmware_host.optics import Objective
-from firmware_host.patches import cut_patches
-from firmware_host.trust import trusted_keys
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
 from firmware_host.twin.section import ProceduralSection
@@ -46,26 +44,6 @@ def render() -> list[Row]:
         timed("render", "another place, its tissue made before", lambda: field(0.0, next(shifts) % 5 * 0.1), 15, 6),
         timed("render", "another place, its tissue made now", lambda: field(0.0, next(fresh) * 256.0), 10, 1),
     ]
-
-
-def inference() -> list[Row]:
-    """A field's decision by the shipped bundle: 16 patches, one thread."""
-    bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
-    rule = bundle.patch_rule
-    rng = np.random.default_rng(0)
-    first, second = (rng.integers(0, 256, (768, 1024, 3), dtype=np.uint8) for _ in range(2))
-    cut = cut_patches(first, second, rule, rule.size_px, 16)
-    calibrator = OrtCalibrator(bundle.calibration_graph)
-    moves = np.zeros(len(cut[0]), np.float32)
-    rows = [
-        timed("inference", "cut 16 patches", lambda: cut_patches(first, second, rule, rule.size_px, 16), 30),
-        timed("inference", "calibrate with 16 patches", lambda: calibrator.calibrate(*cut, moves), 30),
-    ]
-    for name, graph in (("int8", bundle.int8_graph), ("fp32", bundle.fp32_graph)):
-        model = OrtPatchModel(graph, rule.size_px)
-        ask = functools.partial(model.predict, *cut, NOTHING_KNOWN)
-        rows.append(timed("inference", f"16 patches, {name}", ask, 30))
-    return rows
 
 
 _NETWORKS = (  # width, stride of the stem, spectra, size of a patch in pixels

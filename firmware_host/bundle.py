@@ -26,10 +26,15 @@ from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
 from firmware_host.whole_file import write_whole
 
-SCHEMA_VERSION = 3
-INT8, FP32, CALIBRATION = GRAPHS = ("model_int8.onnx", "model_fp32.onnx", "calibration.onnx")
+SCHEMA_VERSION = 4
+FILES = {  # graph -> its name in the file, in order
+    "int8": "model_int8.onnx",
+    "tensorrt": "model_tensorrt.onnx",
+    "fp32": "model_fp32.onnx",
+    "calibration": "calibration.onnx",
+}
 _MANIFEST, _SIGNATURE = "manifest.json", "signature"
-_MEMBERS = (_MANIFEST, *GRAPHS, _SIGNATURE)
+_MEMBERS = (_MANIFEST, *FILES.values(), _SIGNATURE)
 _UNIX = 3  # the system that a zip names as its maker, wherever it was made
 _MAX_BYTES = 64 << 20
 
@@ -57,17 +62,28 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
+class Graphs:
+    """The ONNX graphs of a bundle, all of one network.
+
+    :param int8: for processors; :param tensorrt: INT8 as TensorRT takes it; :param fp32: before it was quantised.
+    :param calibration: from examples to a slide's code; empty where the network cannot be calibrated.
+    """
+
+    int8: bytes
+    tensorrt: bytes
+    fp32: bytes
+    calibration: bytes
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A bundle whose signature and hashes have been checked.
 
-    :param calibration_graph: from examples to a slide's code; empty where the network cannot be calibrated.
     :param sha256: of the whole file.
     """
 
     manifest: Manifest
-    int8_graph: bytes
-    fp32_graph: bytes
-    calibration_graph: bytes
+    graphs: Graphs
     sha256: str
 
     @property
@@ -140,23 +156,19 @@ def check_bundle(content: bytes, where: str, trusted: Iterable[Ed25519PublicKey]
             "the maker's key (wsi-host keys add)"
         )
     manifest = _manifest(members[_MANIFEST], where)
-    for name in GRAPHS:
+    for name in FILES.values():
         if hashlib.sha256(members[name]).hexdigest() != manifest.sha256.get(name):
             raise UsageError(f"{where}: {name} was changed after signing; get it from its maker again")
-    return Bundle(manifest, members[INT8], members[FP32], members[CALIBRATION], hashlib.sha256(content).hexdigest())
+    graphs = Graphs(**{graph: members[name] for graph, name in FILES.items()})
+    return Bundle(manifest, graphs, hashlib.sha256(content).hexdigest())
 
 
-def write_bundle(
-    path: Path, manifest: Manifest, int8: bytes, fp32: bytes, calibration: bytes, key: Ed25519PrivateKey
-) -> None:
-    """Sign and write a bundle whole. The hashes in the manifest are set here.
-
-    :param calibration: empty where the network cannot be calibrated.
-    """
-    graphs = dict(zip(GRAPHS, (int8, fp32, calibration), strict=True))
-    hashes = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
+def write_bundle(path: Path, manifest: Manifest, graphs: Graphs, key: Ed25519PrivateKey) -> None:
+    """Sign and write a bundle whole. The hashes in the manifest are set here."""
+    members = {name: getattr(graphs, graph) for graph, name in FILES.items()}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     text = manifest.model_copy(update={"sha256": hashes}).model_dump_json(indent=1).encode()
-    write_whole(path, _packed({_MANIFEST: text, **graphs, _SIGNATURE: key.sign(text)}))
+    write_whole(path, _packed({_MANIFEST: text, **members, _SIGNATURE: key.sign(text)}))
 
 
 def _packed(members: Mapping[str, bytes]) -> bytes:
@@ -178,9 +190,12 @@ def _unpack(content: bytes, where: str) -> dict[str, bytes]:
             if sorted(names) != sorted(_MEMBERS):
                 missing = ", ".join(sorted(set(_MEMBERS) - set(names))) or "none"
                 extra = ", ".join(repr(name) for name in sorted(set(names) - set(_MEMBERS))) or "none or twice"
+                for entry in entries:  # one of another schema may hold other members
+                    if entry.filename == _MANIFEST and _is_plain(entry):
+                        _check_schema(archive.read(entry), where)
                 raise UsageError(f"{where}: not a whole bundle (missing: {missing}; unexpected: {extra})")
             for entry in entries:
-                if entry.file_size > _MAX_BYTES or entry.compress_type != zipfile.ZIP_STORED:
+                if not _is_plain(entry):
                     raise UsageError(f"{where}: {entry.filename} is compressed or larger than {_MAX_BYTES >> 20} MB")
             members = {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError, RuntimeError) as error:
@@ -188,6 +203,10 @@ def _unpack(content: bytes, where: str) -> dict[str, bytes]:
     if _packed(members) != content:
         raise UsageError(f"{where}: damaged, or packed by another tool; copy it again")
     return members
+
+
+def _is_plain(entry: zipfile.ZipInfo) -> bool:
+    return entry.file_size <= _MAX_BYTES and entry.compress_type == zipfile.ZIP_STORED
 
 
 def _signed_by(key: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
@@ -199,15 +218,20 @@ def _signed_by(key: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
 
 
 def _manifest(text: bytes, where: str) -> Manifest:
+    _check_schema(text, where)
     try:
-        version = json.loads(text)["schema_version"]
-        if isinstance(version, int) and version != SCHEMA_VERSION:
-            remedy = "update the host" if version > SCHEMA_VERSION else "train and export again"
-            raise UsageError(f"{where}: of schema {version}, this host knows {SCHEMA_VERSION}; {remedy}")
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{where}: its manifest is wrong at {key}: {first['msg']}") from error
-    except (ValueError, KeyError, TypeError) as error:
+
+
+def _check_schema(text: bytes, where: str) -> None:
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{where}: its manifest is not one: {error}") from error
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        remedy = "update the host" if version > SCHEMA_VERSION else "train and export again"
+        raise UsageError(f"{where}: of schema {version}, this host knows {SCHEMA_VERSION}; {remedy}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from export.cli.common import DEFAULT_KEY, INT8_PATCHES, INT8_SEED, MODELS, Key
-from firmware_host.bundle import SCHEMA_VERSION, Manifest, find_bundle, read_bundle, write_bundle
+from firmware_host.bundle import SCHEMA_VERSION, Graphs, Manifest, find_bundle, read_bundle, write_bundle
 from firmware_host.trust import trusted_keys
 
 _TEST_FIELDS = 1000
@@ -35,12 +35,18 @@ def bundle(
 
     network, settings = load_checkpoint(checkpoint)
     rule = settings.rule
-    fp32, calibration = to_onnx(network, rule.size_px), calibration_to_onnx(network, rule.size_px)
-    int8 = to_int8(fp32, stratified(open_pairs(stacks, "train", rule), INT8_PATCHES, INT8_SEED))
+    fp32 = to_onnx(network, rule.size_px)
+    patches = stratified(open_pairs(stacks, "train", rule), INT8_PATCHES, INT8_SEED)
+    graphs = Graphs(
+        int8=to_int8(fp32, patches, "onnxruntime"),
+        tensorrt=to_int8(fp32, patches, "tensorrt"),
+        fp32=fp32,
+        calibration=calibration_to_onnx(network, rule.size_px),
+    )
     test = open_pairs(stacks, "test", rule)
     fields = test.fields(_TEST_FIELDS, recipe.TEST_PATCHES, seed=5)
-    codes = graph_codes(calibration, test)
-    asked = {name: GraphModel(graph, rule.size_px) for name, graph in (("fp32", fp32), ("int8", int8))}
+    codes = graph_codes(graphs.calibration, test)
+    asked = {name: GraphModel(graph, rule.size_px) for name, graph in (("fp32", fp32), ("int8", graphs.int8))}
     measured = {
         name: judge(
             model,
@@ -75,7 +81,7 @@ def bundle(
         tools={"torch": version("torch"), "onnxruntime": version("onnxruntime"), "settings": repr(settings)},
     )
     signer = signing_key(key)
-    write_bundle(out, manifest, int8, fp32, calibration, signer)
+    write_bundle(out, manifest, graphs, signer)
     if out.parent.resolve() == MODELS.resolve():  # it comes with the software, and so does its key
         write_public(MODELS / "trusted" / f"{out.stem}.pub", signer)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from export.cli.common import INT8_PATCHES, INT8_SEED
-from firmware_host.bundle import CALIBRATION, FP32, INT8
+from firmware_host.bundle import FILES
 from firmware_host.errors import UsageError
 from firmware_host.whole_file import write_whole
 
@@ -24,18 +24,18 @@ def onnx(
 
     network, settings = load_checkpoint(checkpoint)
     size_px = settings.rule.size_px
-    _write(out / FP32, to_onnx(network, size_px))
+    _write(out / FILES["fp32"], to_onnx(network, size_px))
     if calibration := calibration_to_onnx(network, size_px):
-        _write(out / CALIBRATION, calibration)
+        _write(out / FILES["calibration"], calibration)
 
 
 def quantize(
     graph: Annotated[Path, typer.Option(help="A focus graph, FP32, from wsi-export onnx.")],
     stacks: Annotated[Path, typer.Option(help="Stacks whose patches set the ranges.")],
-    out: Annotated[Path | None, typer.Option(help="The graph to write; default: beside the first.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the graphs; default: that of the first.")] = None,
     count: Annotated[int, typer.Option(min=32, help="Patches, evenly of every defocus and texture.")] = INT8_PATCHES,
 ) -> None:
-    """FP32 -> INT8: static, symmetric, per channel, quantised and dequantised explicitly."""
+    """FP32 -> INT8, a graph for processors and one for TensorRT: static, per channel, with explicit Q and DQ nodes."""
     from onnx import load_from_string
 
     from export.calibration_set import stratified
@@ -49,7 +49,10 @@ def quantize(
     except Exception as error:  # protobuf's own, StopIteration, OSError
         raise UsageError(f"graph {graph}: not a focus graph: {error}; make it with wsi-export onnx") from error
     rule = replace(RULE, size_px=first.type.tensor_type.shape.dim[1].dim_value)
-    _write(out or graph.with_name(INT8), to_int8(fp32, stratified(open_pairs(stacks, "train", rule), count, INT8_SEED)))
+    patches = stratified(open_pairs(stacks, "train", rule), count, INT8_SEED)
+    folder = out or graph.parent
+    _write(folder / FILES["int8"], to_int8(fp32, patches, "onnxruntime"))
+    _write(folder / FILES["tensorrt"], to_int8(fp32, patches, "tensorrt"))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -28,13 +28,13 @@ def doctor(
     size_px = checked.patch_rule.size_px
     print(f"bundle    {checked.manifest.name}: signed and whole, sha256 {checked.sha256[:16]}")
     models: dict[str, PatchModel] = {
-        "int8": OrtPatchModel(checked.int8_graph, size_px),
-        "fp32": OrtPatchModel(checked.fp32_graph, size_px),
+        "int8": OrtPatchModel(checked.graphs.int8, size_px),
+        "fp32": OrtPatchModel(checked.graphs.fp32, size_px),
     }
     if tensorrt:
         from firmware_host.inference.tensorrt import TensorRtPatchModel, engine_cache
 
-        models["tensorrt"] = TensorRtPatchModel(checked.int8_graph, size_px, patches, engine_cache())
+        models["tensorrt"] = TensorRtPatchModel(checked.graphs.tensorrt, size_px, patches, engine_cache())
     for name, ms in quickest(models, size_px, patches).ms.items():
         print(f"{name:9} {ms:.2f} ms for a field of {patches} patches")
     frames = made_up_patches(4 * patches, size_px)

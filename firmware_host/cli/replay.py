@@ -35,7 +35,7 @@ def focus_replay(
     optics = Objective(na if na is not None else (low + high) / 2)
     pitch = pixel_um if pixel_um is not None else checked.manifest.sampling * optics.lateral_unit_um
     rule = checked.patch_rule
-    network = ReplayModel(OrtPatchModel(checked.int8_graph, rule.size_px), rule)
+    network = ReplayModel(OrtPatchModel(checked.graphs.int8, rule.size_px), rule)
     rows = replay_stack(stack, delta_um, network, ReplayOptics(optics, pitch), plane_spacing_um)
     try:
         checked.check_optics(optics, pitch, delta_um / optics.depth_of_field_um)

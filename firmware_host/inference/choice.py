@@ -51,20 +51,21 @@ def choose(
     :raises UsageError: a graph cannot be loaded. :raises HardwareError: a graph fails.
     """
     size_px = bundle.patch_rule.size_px
-    graphs = {"int8": bundle.int8_graph, "fp32": bundle.fp32_graph}
-    if arithmetic in graphs:
-        return Choice(OrtPatchModel(graphs[arithmetic], size_px), arithmetic)
+    graphs = bundle.graphs
+    on_processor = {"int8": graphs.int8, "fp32": graphs.fp32}
+    if arithmetic in on_processor:
+        return Choice(OrtPatchModel(on_processor[arithmetic], size_px), arithmetic)
     models: dict[str, PatchModel] = {}
     if arithmetic == "tensorrt" or tensorrt.is_installed():
         try:
-            engine = tensorrt.TensorRtPatchModel(graphs["int8"], size_px, patches, cache or tensorrt.engine_cache())
+            engine = tensorrt.TensorRtPatchModel(graphs.tensorrt, size_px, patches, cache or tensorrt.engine_cache())
         except HardwareError as error:
             warn(f"{error}; the processor judges fields instead")
         else:
             if arithmetic == "tensorrt":
                 return Choice(engine, arithmetic)
             models["tensorrt"] = engine
-    models |= {name: OrtPatchModel(graph, size_px) for name, graph in graphs.items()}
+    models |= {name: OrtPatchModel(graph, size_px) for name, graph in on_processor.items()}
     return quickest(models, size_px, patches)
 
 

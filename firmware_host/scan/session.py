@@ -141,7 +141,7 @@ def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell)
     estimator = TwoShotEstimator(network.model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
     calibration = None
     if request.calibration:
-        graph = request.bundle.calibration_graph
+        graph = request.bundle.graphs.calibration
         calibrator = OrtCalibrator(graph) if graph else None
         calibration = calibrate_on_slide(
             scanner, eye, sweep, estimator, calibrator, found, lambda share: tell("calibrating", share, None)

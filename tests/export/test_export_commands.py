@@ -67,9 +67,10 @@ def test_a_bundle_holds_what_the_steps_make(made: Path, tmp_path: Path) -> None:
     graphs = tmp_path / "graphs"
     assert invoke("onnx", "--checkpoint", made / "c.pt", "--out", graphs).exception is None
     assert invoke("quantize", "--graph", graphs / "model_fp32.onnx", "--stacks", made).exception is None
-    assert (graphs / "model_fp32.onnx").read_bytes() == bundle.fp32_graph
-    assert (graphs / "calibration.onnx").read_bytes() == bundle.calibration_graph
-    assert (graphs / "model_int8.onnx").read_bytes() == bundle.int8_graph
+    assert (graphs / "model_fp32.onnx").read_bytes() == bundle.graphs.fp32
+    assert (graphs / "calibration.onnx").read_bytes() == bundle.graphs.calibration
+    assert (graphs / "model_int8.onnx").read_bytes() == bundle.graphs.int8
+    assert (graphs / "model_tensorrt.onnx").read_bytes() == bundle.graphs.tensorrt
     assert bundle.manifest.metrics["int8, all, field mean um"] > 0
 
 
@@ -85,11 +86,13 @@ def test_verify_tells_how_far_off_int8_is_and_fails_beyond_the_limits(made: Path
     result = invoke(*common, *wide, "--checkpoint", made / "c.pt", "--plot", plot, "--json")
     assert result.exception is None, result.output
     told = json.loads(result.stdout[result.stdout.index("{") :])
-    assert set(told["runtimes"]) == {"fp32", "int8", "torch"}
+    assert set(told["runtimes"]) == {"fp32", "int8", "int8 for TensorRT", "torch"}
     assert told["runtimes"]["fp32"]["max_um"] == 0
     assert told["runtimes"]["torch"]["max_um"] < 0.01
     assert 0 < told["runtimes"]["int8"]["p99_um"] < 9
     assert set(told["by_defocus_dof"]["int8"]) == {str(move) for move in range(-4, 3)}
+    assert told["aarch64_from_int8_here"] is None
+    assert told["fusion"]["here"]["left"] == {}
     assert "<svg" in plot.read_text()
     failed = invoke(*common, "--max-growth-um", 9, "--max-p99-um", 0)
     assert isinstance(failed.exception, ScannerError)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import onnx
 import pytest
 import torch
 
 from export.onnx import OPSET, calibration_to_onnx, to_onnx
-from export.quantize import to_int8
+from export.quantize import Runtime, to_int8
+from firmware_host.bundle import Graphs
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from training.data import Batch
 from training.network import FocusNetwork
@@ -33,14 +36,15 @@ def network() -> FocusNetwork:
 
 
 @pytest.fixture(scope="module")
-def graphs(network: FocusNetwork) -> tuple[bytes, bytes]:
+def graphs(network: FocusNetwork) -> Graphs:
     fp32 = to_onnx(network, SIZE)
-    first, second = patches(64)
-    return fp32, to_int8(fp32, Batch(first, second, np.zeros(64, np.float32)))
+    shown = Batch(*patches(64), np.zeros(64, np.float32))
+    int8, tensorrt = (to_int8(fp32, shown, runtime) for runtime in get_args(Runtime))
+    return Graphs(int8, tensorrt, fp32, calibration_to_onnx(network, SIZE))
 
 
-def test_the_graph_takes_raw_patches_in_any_number(network: FocusNetwork, graphs: tuple[bytes, bytes]) -> None:
-    model = OrtPatchModel(graphs[0], SIZE)
+def test_the_graph_takes_raw_patches_in_any_number(network: FocusNetwork, graphs: Graphs) -> None:
+    model = OrtPatchModel(graphs.fp32, SIZE)
     for count in (1, 5):
         first, second = patches(count)
         for code in (0 * CODE, CODE):
@@ -51,8 +55,8 @@ def test_the_graph_takes_raw_patches_in_any_number(network: FocusNetwork, graphs
             np.testing.assert_allclose(weights, expected[1].numpy(), atol=1e-5)
 
 
-def test_the_code_changes_the_answer_and_what_is_missing_means_zeros(graphs: tuple[bytes, bytes]) -> None:
-    for graph in graphs:
+def test_the_code_changes_the_answer_and_what_is_missing_means_zeros(graphs: Graphs) -> None:
+    for graph in (graphs.fp32, graphs.int8, graphs.tensorrt):
         model = OrtPatchModel(graph, SIZE)
         codes = (CODE[:2], np.concatenate([CODE[:2], 0 * CODE[2:]]), CODE)
         plain, zeros, coded = (model.predict(*patches(3), code)[0] for code in codes)
@@ -78,8 +82,8 @@ def test_a_network_without_a_code_is_exported_without_one() -> None:
     OrtPatchModel(graph, SIZE).predict(*patches(2), CODE)
 
 
-def test_inputs_outputs_and_opset_are_the_contract(graphs: tuple[bytes, bytes]) -> None:
-    for graph in graphs:
+def test_inputs_outputs_and_opset_are_the_contract(graphs: Graphs) -> None:
+    for graph in (graphs.fp32, graphs.int8, graphs.tensorrt):
         model = onnx.load_from_string(graph)
         kinds = {i.name: i.type.tensor_type.elem_type for i in model.graph.input}
         images, numbers = onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT
@@ -88,9 +92,9 @@ def test_inputs_outputs_and_opset_are_the_contract(graphs: tuple[bytes, bytes]) 
         assert model.opset_import[0].version == OPSET
 
 
-def test_int8_is_symmetric_and_explicit(graphs: tuple[bytes, bytes]) -> None:
+def test_int8_for_tensorrt_is_symmetric_and_explicit(graphs: Graphs) -> None:
     """TensorRT takes only zero points of 0."""
-    model = onnx.load_from_string(graphs[1])
+    model = onnx.load_from_string(graphs.tensorrt)
     zero_points = {node.input[2] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     values = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
     assert zero_points
@@ -101,17 +105,55 @@ def test_int8_is_symmetric_and_explicit(graphs: tuple[bytes, bytes]) -> None:
     assert kinds.count("DequantizeLinear") > kinds.count("Conv") > 30
 
 
-def test_int8_stays_near_fp32_and_keeps_the_weight(graphs: tuple[bytes, bytes]) -> None:
+def test_int8_for_processors_has_no_activation_left(graphs: Graphs) -> None:
+    """Unsigned bytes end where a ReLU6 does; the one clip that is left keeps the contrast above 0."""
+    count = {
+        name: [node.op_type for node in onnx.load_from_string(graph).graph.node].count("Clip")
+        for name, graph in (("int8", graphs.int8), ("tensorrt", graphs.tensorrt))
+    }
+    assert count["int8"] == 1 < count["tensorrt"]
+
+
+@pytest.mark.parametrize("name", ["int8", "tensorrt"])
+def test_int8_stays_near_fp32_and_keeps_the_weight(graphs: Graphs, name: str) -> None:
     first, second = patches(32)
-    (moves, weights), (rough, kept) = (OrtPatchModel(graph, SIZE).predict(first, second, CODE) for graph in graphs)
+    moves, weights = OrtPatchModel(graphs.fp32, SIZE).predict(first, second, CODE)
+    rough, kept = OrtPatchModel(getattr(graphs, name), SIZE).predict(first, second, CODE)
     np.testing.assert_allclose(kept, weights, atol=1e-5)
     assert np.abs(rough - moves).mean() < 0.2 * np.abs(moves).mean() + 0.05
 
 
-def test_the_convolutions_weights_take_a_quarter(graphs: tuple[bytes, bytes]) -> None:
-    """Every one of them; the tables of the spectra and the head stay float."""
-    fp32, int8 = ([i for i in onnx.load_from_string(graph).graph.initializer if len(i.dims) == 4] for graph in graphs)
+@pytest.mark.parametrize("name", ["int8", "tensorrt"])
+def test_the_convolutions_weights_take_a_quarter(graphs: Graphs, name: str) -> None:
+    fp32, int8 = (
+        [i for i in onnx.load_from_string(graph).graph.initializer if len(i.dims) == 4]
+        for graph in (graphs.fp32, getattr(graphs, name))
+    )
     assert len(fp32) == len(int8) > 30
     assert {each.data_type for each in int8} == {onnx.TensorProto.INT8}
     assert sum(len(each.raw_data) for each in fp32) == 4 * sum(len(each.raw_data) for each in int8)
-    assert len(graphs[1]) < len(graphs[0])
+
+
+def test_the_layers_that_judge_keep_their_weights_as_bytes_but_for_the_last(graphs: Graphs) -> None:
+    model = onnx.load_from_string(graphs.int8)
+    values = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
+    floats = {
+        each.name: onnx.numpy_helper.to_array(each) for each in onnx.load_from_string(graphs.fp32).graph.initializer
+    }
+    for layer in ("judge.first", "judge.more.0"):
+        spread = values[f"{layer}.weight_bytes"] * values[f"{layer}.weight_scale"][:, None]
+        largest = np.abs(floats[f"{layer}.weight"]).max(1, keepdims=True)
+        assert (np.abs(spread - floats[f"{layer}.weight"]) <= largest / 254 * 1.001).all()
+        assert f"{layer}.weight" not in values
+    np.testing.assert_array_equal(values["judge.answer.weight"], floats["judge.answer.weight"])
+
+
+def test_the_layer_that_answers_is_never_quantised() -> None:
+    """Not even where it is the only one, as in the paper."""
+    network = FocusNetwork(0.25, "difference", 2, size_px=SIZE).eval()
+    fp32 = to_onnx(network, SIZE)
+    for runtime in get_args(Runtime):
+        model = onnx.load_from_string(to_int8(fp32, Batch(*patches(32), np.zeros(32, np.float32)), runtime))
+        (answer,) = (node for node in model.graph.node if node.op_type == "Gemm")
+        assert answer.input[1] == "backbone.classifier.1.weight"
+        assert answer.input[1] in {each.name for each in model.graph.initializer}

@@ -1,11 +1,11 @@
-"""A bundle's manifest, for tests."""
+"""A bundle's manifest and stand-ins for its graphs, for tests."""
 
 from __future__ import annotations
 
-from firmware_host.bundle import Manifest
+from firmware_host.bundle import SCHEMA_VERSION, Graphs, Manifest
 
 MANIFEST = Manifest(
-    schema_version=3,
+    schema_version=SCHEMA_VERSION,
     name="test",
     size_px=128,
     sampling=1 / 3,
@@ -21,3 +21,5 @@ MANIFEST = Manifest(
     sha256={},
     tools={},
 )
+
+GRAPHS = Graphs(b"int8 graph", b"tensorrt graph", b"fp32 graph", b"calibration graph")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from manifests import MANIFEST
+from manifests import GRAPHS, MANIFEST
 
 from firmware_host.bundle import Bundle, find_bundle, read_bundle, write_bundle
 from firmware_host.errors import UsageError
@@ -23,7 +23,7 @@ TRUSTED = [KEY.public_key()]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "b.wsimodel", MANIFEST, b"int8 graph", b"fp32 graph", b"calibration graph", KEY)
+    write_bundle(tmp_path / "b.wsimodel", MANIFEST, GRAPHS, KEY)
     return tmp_path / "b.wsimodel"
 
 
@@ -49,14 +49,18 @@ def resigned(parts: dict[str, bytes], **values: object) -> dict[str, bytes]:
     return {**parts, "manifest.json": text, "signature": KEY.sign(text)}
 
 
+def without(parts: dict[str, bytes], name: str) -> dict[str, bytes]:
+    return {each: part for each, part in parts.items() if each != name}
+
+
 def test_it_comes_back_as_it_was_written(path: Path) -> None:
     bundle = read_bundle(path, TRUSTED)
-    assert (bundle.int8_graph, bundle.fp32_graph, bundle.manifest.name) == (b"int8 graph", b"fp32 graph", "test")
+    assert (bundle.graphs, bundle.manifest.name) == (GRAPHS, "test")
     assert bundle.patch_rule.delta_dof == 2.0
 
 
 def test_same_content_same_bytes(path: Path, tmp_path: Path) -> None:
-    write_bundle(tmp_path / "again", MANIFEST, b"int8 graph", b"fp32 graph", b"calibration graph", KEY)
+    write_bundle(tmp_path / "again", MANIFEST, GRAPHS, KEY)
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
@@ -68,10 +72,12 @@ def test_same_content_same_bytes(path: Path, tmp_path: Path) -> None:
         (lambda p: {**p, "manifest.json": p["manifest.json"].replace(b"128", b"129")}, "manifest was changed"),
         (lambda p: {**p, "model_int8.onnx": b"another graph"}, "model_int8.onnx was changed after signing"),
         (lambda p: {**p, "model_fp32.onnx": b"another graph"}, "model_fp32.onnx was changed after signing"),
-        (lambda p: {k: v for k, v in p.items() if k != "model_fp32.onnx"}, "missing: model_fp32.onnx"),
+        (lambda p: without(p, "model_fp32.onnx"), "missing: model_fp32.onnx"),
         (lambda p: {**p, "../../evil": b"x"}, r"unexpected: '../../evil'"),
-        (lambda p: resigned(p, schema_version=4, news=1), "of schema 4, this host knows 3; update the host"),
-        (lambda p: resigned(p, schema_version=2), "of schema 2, this host knows 3; train and export again"),
+        (lambda p: resigned(p, schema_version=5, news=1), "of schema 5, this host knows 4; update the host"),
+        (lambda p: resigned(p, schema_version=3), "of schema 3, this host knows 4; train and export again"),
+        (lambda p: without(resigned(p, schema_version=3), "model_tensorrt.onnx"), "of schema 3, this host knows 4"),
+        (lambda p: {**resigned(p, schema_version=5), "more.onnx": b"x"}, "of schema 5, this host knows 4"),
         (lambda p: resigned(p, size_px=3), "its manifest is wrong at size_px"),
         (lambda p: {**p, "manifest.json": b"[]", "signature": KEY.sign(b"[]")}, "its manifest is not one"),
     ],
@@ -148,5 +154,4 @@ def test_other_optics_are_refused(path: Path, na: float, pixel_um: float, delta_
 def test_the_shipped_bundle_is_whole_and_trusted() -> None:
     bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
     bundle.check_optics(Objective(0.75), 0.25, 2.0)
-    # 1 MB of weights and scales as INT8; the tables of the spectra and the layers that judge are float, 4 MB.
-    assert len(bundle.int8_graph) < 5_500_000
+    assert len(bundle.graphs.int8) < 2_500_000

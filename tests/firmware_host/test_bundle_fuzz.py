@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from manifests import MANIFEST
 
-from firmware_host.bundle import check_bundle, write_bundle
+from firmware_host.bundle import Graphs, check_bundle, write_bundle
 from firmware_host.errors import UsageError
 
 COUNT = 100_000
@@ -34,7 +34,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     made = []
     for number, graph in enumerate((b"one graph" * 20, b"another" * 30)):
         path = folder / f"{number}.wsimodel"
-        write_bundle(path, MANIFEST.model_copy(update={"name": f"number {number}"}), graph, graph[::-1], graph * 2, KEY)
+        graphs = Graphs(graph, graph[1:], graph[::-1], graph * 2)
+        write_bundle(path, MANIFEST.model_copy(update={"name": f"number {number}"}), graphs, KEY)
         made.append(path.read_bytes())
     return made
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from manifests import MANIFEST
+from manifests import GRAPHS, MANIFEST
 from typer.testing import CliRunner
 
 from firmware_host.bundle import read_bundle, write_bundle
@@ -43,7 +43,7 @@ def test_a_maker_changes_keys_without_a_gap(ring: KeyRing, tmp_path: Path) -> No
     bundles = {}
     for name, key in (("old", OLD), ("new", NEW)):
         bundles[name] = tmp_path / f"{name}.wsimodel"
-        write_bundle(bundles[name], MANIFEST, b"a", b"b", b"c", key)
+        write_bundle(bundles[name], MANIFEST, GRAPHS, key)
 
     def taken(name: str) -> bool:
         try:
