@@ -38,11 +38,14 @@ def doctor(
     for name, ms in quickest(models, size_px, patches).ms.items():
         print(f"{name:9} {ms:.2f} ms for a field of {patches} patches")
     frames = made_up_patches(4 * patches, size_px)
-    reference = models.pop("int8")
-    for name, model in models.items():
-        difference = agreement(reference, model, *frames)
-        print(f"{name:9} differs from int8 by {difference.mean_dof:.4f} DoF, at most {difference.most_dof:.4f}")
-        if name == "tensorrt" and (difference.mean_dof > _MOST_MEAN_DOF or difference.most_dof > _MOST_DOF):
+    difference = agreement(models["int8"], models["fp32"], *frames)
+    print(f"fp32      differs from int8 by {difference.mean_dof:.4f} DoF, at most {difference.most_dof:.4f}")
+    if tensorrt:
+        on_processor = OrtPatchModel(checked.graphs.tensorrt, size_px)
+        difference = agreement(on_processor, models["tensorrt"], *frames)
+        apart = f"{difference.mean_dof:.4f} DoF, at most {difference.most_dof:.4f}"
+        print(f"tensorrt  differs from its graph on the processor by {apart}")
+        if difference.mean_dof > _MOST_MEAN_DOF or difference.most_dof > _MOST_DOF:
             raise HardwareError(
                 f"doctor: TensorRT does not agree with the processor (allowed: {_MOST_MEAN_DOF:g} DoF, at most "
                 f'{_MOST_DOF:g}); set focus.arithmetic = "int8" in the profile, and report it'

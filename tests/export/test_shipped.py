@@ -13,6 +13,7 @@ from export.fusion import fusion, optimised
 from export.tensorrt_rules import problems
 from firmware_host.bundle import Graphs, find_bundle, read_bundle
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
+from firmware_host.inference.selftest import agreement, made_up_patches
 from firmware_host.trust import trusted_keys
 from training.checkpoint import load_checkpoint
 
@@ -49,6 +50,14 @@ def test_the_graphs_break_no_rule_of_tensorrt(graphs: Graphs, name: str) -> None
     graph = getattr(graphs, name)
     assert problems(graph) == []
     assert onnx.load_from_string(graph).opset_import[0].version == 17
+
+
+def test_both_int8_graphs_answer_alike(graphs: Graphs) -> None:
+    models = [OrtPatchModel(graph, 128) for graph in (graphs.int8, graphs.tensorrt, graphs.fp32)]
+    for other in models[1:]:
+        apart = agreement(models[0], other, *made_up_patches(64, 128))
+        assert apart.mean_dof < 0.02
+        assert apart.most_dof < 0.1
 
 
 def test_nothing_that_could_be_int8_stays_float_on_this_processor(graphs: Graphs) -> None:
