@@ -56,10 +56,10 @@ class PatchRule:
 
 
 def texture(patches: Images) -> NDArray[np.float32]:
-    """Standard deviation of luminance (0 to 1) of each patch of an (N, H, W, 3) uint8 stack, from every 4th pixel."""
-    sparse = patches[:, ::4, ::4].astype(np.float32)
+    """Standard deviation of luminance (0 to 1) of each patch, from every 4th pixel: (..., H, W, 3) uint8 -> (...)."""
+    sparse = patches[..., ::4, ::4, :].astype(np.float32)
     luminance = sparse @ (np.array(LUMINANCE, np.float32) / 255)
-    return np.asarray(luminance.std(axis=(1, 2)))
+    return np.asarray(luminance.std(axis=(-2, -1)))
 
 
 def grid(image: Images, side: int) -> Images:
@@ -80,14 +80,13 @@ def cut_patches(first: Images, second: Images, rule: PatchRule, side: int, count
     """
     if first.shape != second.shape:
         raise ValueError(f"frames differ in shape: {first.shape} and {second.shape}")
-    squares_first, squares_second = grid(first, side), grid(second, side)
-    squares_first = squares_first.reshape(-1, side, side, 3)
-    squares_second = squares_second.reshape(-1, side, side, 3)
-    if len(squares_first) > count:
-        order = np.argsort(-(texture(squares_first) + texture(squares_second)), kind="stable")
-        chosen = np.sort(order[:count])
-        squares_first, squares_second = squares_first[chosen], squares_second[chosen]
-    return _scaled(squares_first, rule.size_px), _scaled(squares_second, rule.size_px)
+    before, after = grid(first, side), grid(second, side)  # views: only what is chosen is copied
+    places = np.arange(before.shape[0] * before.shape[1])
+    if len(places) > count:
+        order = np.argsort(-(texture(before) + texture(after)).ravel(), kind="stable")
+        places = np.sort(order[:count])
+    rows, columns = np.unravel_index(places, before.shape[:2])
+    return _scaled(before[rows, columns], rule.size_px), _scaled(after[rows, columns], rule.size_px)
 
 
 def _scaled(squares: Images, size: int) -> Images:

@@ -24,7 +24,7 @@ def evaluate(
         Path | None, typer.Option(help="New folder for fields.csv, figures.json and report.html; default: print only.")
     ] = None,
     calibration: Annotated[
-        bool, typer.Option(help="Calibrate for each stack with the other stacks of its slide, where there are any.")
+        bool, typer.Option(help="Calibrate and correct for each stack by the other stacks of its slide.")
     ] = True,
     count: Annotated[int, typer.Option(min=1, help="Fields to judge.")] = 2000,
     heights: Heights = "exif",
