@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.inference import inference
 from benchmarks.measure import Row, timed
+from benchmarks.runtime import runtime
 from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN
 from firmware_host.optics import Objective
@@ -142,6 +143,7 @@ def loader() -> list[Row]:
 SUITES: dict[str, Callable[[], list[Row]]] = {
     "render": render,
     "inference": inference,
+    "runtime": runtime,
     "networks": networks,
     "loader": loader,
 }
