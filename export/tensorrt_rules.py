@@ -1,8 +1,7 @@
 """What TensorRT 8.6 to 11 documents of the ONNX graphs that it takes, checked without TensorRT.
 
 Sources: the operator chart of onnx-tensorrt (docs/operators.md, TensorRT 10.1), its importer's checks of Q and DQ
-nodes, and "Explicit Quantization" in NVIDIA's documentation. A graph that passes may still be refused by a TensorRT:
-`wsi-host doctor --tensorrt` tells, on the hardware.
+nodes, and "Explicit Quantization" in NVIDIA's documentation. `export/tensorrt_build.py` asks one TensorRT itself.
 """
 
 from __future__ import annotations

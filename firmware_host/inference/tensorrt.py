@@ -1,7 +1,6 @@
 """The network in TensorRT on an NVIDIA GPU. The only module that imports tensorrt.
 
-Unverified: it has not been run on a GPU. Its calls are held against the signatures of TensorRT's own Python bindings
-(`tests/firmware_host/inference/fake_tensorrt.py`); `wsi-host doctor --tensorrt` verifies it on the hardware.
+`tensorrt` is that of a Jetson, `tensorrt_rtx` (TensorRT for RTX, the same calls) that of the GPU of a PC.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from firmware_host.inference.cuda import Gpu
 from firmware_host.inference.port import completed
 from firmware_host.whole_file import write_whole
 
+_MODULES = ("tensorrt", "tensorrt_rtx")
 _WORKSPACE_BYTES = 256 << 20
 _TIMEOUT_S = 5.0
 _OUTPUTS = ("move_dof", "weight")
@@ -41,7 +41,7 @@ class Device(Protocol):
 
 def is_installed() -> bool:
     """Whether this machine has TensorRT; says nothing of a GPU."""
-    return importlib.util.find_spec("tensorrt") is not None
+    return any(importlib.util.find_spec(name) is not None for name in _MODULES)
 
 
 def engine_cache() -> Path:
@@ -60,10 +60,7 @@ class TensorRtPatchModel:
     """
 
     def __init__(self, graph: bytes, size_px: int, patches: int, cache: Path, device: Device | None = None) -> None:
-        try:
-            self._trt: Any = importlib.import_module("tensorrt")
-        except Exception as error:  # its own loader raises several kinds
-            raise HardwareError(f"TensorRT cannot be loaded: {str(error).splitlines()[0]}") from error
+        self._trt = load()
         self._gpu = device or Gpu()
         self._patches = patches
         self._logger = self._trt.Logger(self._trt.Logger.WARNING)
@@ -118,39 +115,60 @@ class TensorRtPatchModel:
             engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
             if engine is not None:
                 return engine
-        plan = self._built(graph, size_px, cache)
-        engine = self._runtime.deserialize_cuda_engine(plan)
-        if engine is None:
-            raise HardwareError("TensorRT does not take the engine that it built; its log is above")
-        write_whole(path, plan)
-        return engine
-
-    def _built(self, graph: bytes, size_px: int, cache: Path) -> bytes:
-        trt = self._trt
-        builder = trt.Builder(self._logger)
-        # Types are as the graph says: INT8 between its Q and DQ nodes, float elsewhere. From TensorRT 11 on always.
-        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-        parser = trt.OnnxParser(network, self._logger)
-        if not parser.parse(graph):
-            reason = parser.get_error(0).desc() if parser.num_errors else "no reason given"
-            raise HardwareError(f"TensorRT does not take the graph: {reason}")
-        config = builder.create_builder_config()
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        timings = cache / "timing.cache"
-        known = config.create_timing_cache(timings.read_bytes() if timings.is_file() else b"")
-        config.set_timing_cache(known, ignore_mismatch=False)
-        profile = builder.create_optimization_profile()
-        one, most = ((count, size_px, size_px, 3) for count in (1, self._patches))
-        for name in ("first", "second"):
-            profile.set_shape(name, one, most, most)
-        config.add_optimization_profile(profile)
+        builder = self._trt.Builder(self._logger)
+        network = parsed(self._trt, self._logger, builder, graph)
+        config = configured(self._trt, builder, size_px, self._patches, timings := cache / "timing.cache")
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             raise HardwareError("TensorRT could not build an engine; its log is above")
         write_whole(timings, bytes(config.get_timing_cache().serialize()))
-        return bytes(plan)
+        engine = self._runtime.deserialize_cuda_engine(bytes(plan))
+        if engine is None:
+            raise HardwareError("TensorRT does not take the engine that it built; its log is above")
+        write_whole(path, bytes(plan))
+        return engine
 
     def _length_of_code(self) -> int:
         names = {self._engine.get_tensor_name(at) for at in range(self._engine.num_io_tensors)}
         return int(self._engine.get_tensor_shape("code")[0]) if "code" in names else 0
+
+
+def parsed(trt: Any, logger: Any, builder: Any, graph: bytes) -> Any:
+    """The graph as a network of TensorRT, typed as it says: INT8 between Q and DQ nodes, float elsewhere.
+
+    :param trt: the module. :raises HardwareError: it does not take the graph, and why.
+    """
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(graph):
+        reason = parser.get_error(0).desc() if parser.num_errors else "no reason given"
+        raise HardwareError(f"TensorRT does not take the graph: {': '.join(reason.splitlines()[:2])}")
+    return network
+
+
+def configured(trt: Any, builder: Any, size_px: int, patches: int, timings: Path) -> Any:
+    """How an engine for 1 to `patches` patches is built; `timings` is the file of what was timed before, if any."""
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
+    timings.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = config.create_timing_cache(timings.read_bytes() if timings.is_file() else b"")
+    config.set_timing_cache(known, ignore_mismatch=False)
+    profile = builder.create_optimization_profile()
+    one, most = ((count, size_px, size_px, 3) for count in (1, patches))
+    for name in ("first", "second"):
+        profile.set_shape(name, one, most, most)
+    config.add_optimization_profile(profile)
+    return config
+
+
+def load() -> Any:
+    """The module of the TensorRT that is installed. :raises HardwareError: none is, or it cannot be loaded."""
+    for name in _MODULES:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise HardwareError(f"TensorRT cannot be loaded: {error}") from error
+        except Exception as error:  # its own loader raises several kinds
+            raise HardwareError(f"TensorRT cannot be loaded: {str(error).splitlines()[0]}") from error
+    raise HardwareError(f"TensorRT is not installed: there is no module {' or '.join(_MODULES)}")

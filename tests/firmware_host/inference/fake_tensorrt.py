@@ -2,7 +2,7 @@
 
 Names and parameters are those of python/src/infer/pyCore.cpp, pyFoundationalTypes.cpp and python/src/parsers/pyOnnx.cpp
 of TensorRT 11.1, read in November 2026; what TensorRT 11 removed (BuilderFlag.INT8, calibrators) is not here. A call
-with another name or another parameter fails.
+with another name or another parameter fails; `test_fake_tensorrt.py` holds them against bindings that are installed.
 """
 
 from __future__ import annotations

@@ -91,17 +91,24 @@ def test_a_profile_may_settle_it(bundle: Bundle, arithmetic: Arithmetic) -> None
     assert moves.shape == (2,)
 
 
-def test_a_machine_without_tensorrt_chooses_between_the_other_two(bundle: Bundle) -> None:
+def test_a_machine_without_tensorrt_chooses_between_the_other_two(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_host.inference.tensorrt.is_installed", lambda: False)
     choice = choose(bundle, "auto", 2, pytest.fail)
     assert choice.ms.keys() == {"int8", "fp32"}
 
 
-def test_where_tensorrt_cannot_be_had_it_is_warned_of_once(bundle: Bundle, tmp_path: Path) -> None:
+def test_where_tensorrt_cannot_be_had_it_is_warned_of_once(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
     told: list[str] = []
     choice = choose(bundle, "tensorrt", 2, told.append, tmp_path)
     assert choice.ms.keys() == {"int8", "fp32"}
     (warning,) = told
-    assert warning.startswith("TensorRT cannot be loaded: ")
+    assert warning.startswith("TensorRT is not installed: ")
     assert warning.endswith("; the processor judges fields instead")
 
 
@@ -118,3 +125,17 @@ def test_tensorrt_takes_part_where_it_is_installed(
     told: list[str] = []
     assert choose(bundle, "auto", 3, told.append, tmp_path).ms.keys() == {"int8", "fp32"}
     assert len(told) == 1
+
+
+def test_an_installed_tensorrt_without_a_gpu_is_warned_of(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_gpu() -> None:
+        raise HardwareError("GPU: no NVIDIA driver")
+
+    monkeypatch.setitem(sys.modules, "tensorrt", FakeTensorRt())
+    monkeypatch.setattr("firmware_host.inference.tensorrt.is_installed", lambda: True)
+    monkeypatch.setattr("firmware_host.inference.tensorrt.Gpu", no_gpu)
+    told: list[str] = []
+    assert choose(bundle, "auto", 2, told.append, tmp_path).ms.keys() == {"int8", "fp32"}
+    assert told == ["GPU: no NVIDIA driver; the processor judges fields instead"]

@@ -81,7 +81,8 @@ def test_a_tensorrt_that_answers_otherwise_fails(trt: FakeTensorRt, monkeypatch:
 
 
 def test_a_machine_without_tensorrt_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
     result = doctor("--tensorrt")
     assert isinstance(result.exception, HardwareError)
-    assert "TensorRT cannot be loaded" in str(result.exception)
+    assert "TensorRT is not installed" in str(result.exception)

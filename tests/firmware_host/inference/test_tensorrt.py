@@ -117,6 +117,7 @@ def test_a_gpu_that_hangs_is_told(trt: FakeTensorRt, graph: bytes, tmp_path: Pat
 
 
 def test_a_machine_without_it_is_told(graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(HardwareError, match="TensorRT cannot be loaded"):
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(HardwareError, match="TensorRT is not installed"):
         model(graph, tmp_path)
