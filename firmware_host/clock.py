@@ -7,8 +7,9 @@ so a scan of hundreds of fields takes seconds and is repeatable to the nanosecon
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol, get_args
 
 Phase = Literal["move", "settle", "expose", "readout", "infer", "write", "wait"]
@@ -28,6 +29,14 @@ class Clock(Protocol):
     def work(self, phase: Phase) -> Iterator[None]:
         """Book the time that the body takes under `phase`."""
 
+    @contextmanager
+    def beside(self, phase: Phase, queued: int) -> Iterator[None]:
+        """Hand a piece of work to a thread that works beside the caller, in the body; it may have to wait for room.
+
+        Only that wait takes the caller's time, and is booked under `phase`.
+        :param queued: pieces that may wait their turn.
+        """
+
     def booked_ns(self) -> dict[Phase, int]:
         """Total time booked under each phase so far (a copy)."""
 
@@ -42,6 +51,7 @@ class VirtualClock:
         self._now_ns = start_ns
         self._work_ns = dict(work_ns or {})
         self._booked = dict.fromkeys(PHASES, 0)
+        self._done_ns: dict[Phase, deque[int]] = {phase: deque() for phase in PHASES}  # of pieces done beside
 
     def now_ns(self) -> int:
         return self._now_ns
@@ -55,6 +65,14 @@ class VirtualClock:
     def work(self, phase: Phase) -> Iterator[None]:
         yield
         self.wait_until(self._now_ns + self._work_ns.get(phase, 0), phase)
+
+    @contextmanager
+    def beside(self, phase: Phase, queued: int) -> Iterator[None]:
+        yield
+        done = self._done_ns[phase]
+        while len(done) > queued:  # one more is being worked on
+            self.wait_until(done.popleft(), phase)
+        done.append(max(self._now_ns, done[-1] if done else 0) + self._work_ns.get(phase, 0))
 
     def booked_ns(self) -> dict[Phase, int]:
         return dict(self._booked)
@@ -89,6 +107,9 @@ class MonotonicClock:
             yield
         finally:
             self._booked[phase] += time.monotonic_ns() - began
+
+    def beside(self, phase: Phase, queued: int) -> AbstractContextManager[None]:  # noqa: ARG002
+        return self.work(phase)
 
     def booked_ns(self) -> dict[Phase, int]:
         return dict(self._booked)

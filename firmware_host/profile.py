@@ -58,6 +58,9 @@ class CameraTable(_Table):
     exposure_ms: float = Field(ge=0.01, le=1000)
     frame_period_ms: float = Field(ge=1, le=2000, description="time between the starts of two exposures")
     readout_ms: float = Field(ge=0, le=2000, description="from the end of the exposure to the delivered frame")
+    shutter: Literal["rolling", "global"] = Field(
+        "rolling", description="rolling: the stage stands still during the read-out too, as rows are exposed until then"
+    )
     timeout_s: float = Field(ge=0.1, le=60)
 
     @model_validator(mode="after")

@@ -24,6 +24,16 @@ class Frame:
     sequence: int
 
 
+class Exposure(Protocol):
+    """A frame whose light has been collected; the stage may move while it is read out."""
+
+    def read_out(self) -> Frame:
+        """The frame, once it is delivered; the wait is booked under `readout`. To be called once.
+
+        :raises HardwareError: it does not come.
+        """
+
+
 class Camera(Protocol):
     """A camera that streams frames at its own pace."""
 
@@ -31,10 +41,11 @@ class Camera(Protocol):
     def shape(self) -> tuple[int, int]:
         """(height, width) of its frames in pixels."""
 
-    def capture(self, not_before_ns: int, timeout_s: float) -> Frame:
-        """The first frame whose exposure began at or after `not_before_ns`; older ones are thrown away.
+    def expose(self, not_before_ns: int, timeout_s: float) -> Exposure:
+        """The first frame whose exposure begins at or after `not_before_ns`; older ones are thrown away.
 
-        Books the time under `expose` until the exposure's end and under `readout` until delivery.
+        Returns when all of its rows have been exposed: with a rolling shutter that is when it has been read out. The
+        wait is booked under `expose`.
         :raises HardwareError: no such frame within `timeout_s`.
         """
 

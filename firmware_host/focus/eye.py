@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from firmware_host.camera.port import Camera, Frame
+from collections.abc import Iterable, Iterator
+
+from firmware_host.camera.port import Camera, Exposure, Frame
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import Clock
+from firmware_host.focus.result import FocusStage
 
 
 class Eye:
@@ -19,7 +22,22 @@ class Eye:
 
     def look(self, settled_ns: int) -> Frame:
         """Wait until the stage has settled, then take the first frame whose exposure began after that."""
+        return self.expose(settled_ns).read_out()
+
+    def expose(self, settled_ns: int) -> Exposure:
+        """The same, but only until the stage may move again; the frame is read out when it is asked for."""
         self._cancel.check()
         self._clock.wait_until(settled_ns, "settle")
         self.captures += 1
-        return self._camera.capture(settled_ns, self._timeout_s)
+        return self._camera.expose(settled_ns, self._timeout_s)
+
+    def rise(self, stage: FocusStage, heights_um: Iterable[float]) -> Iterator[tuple[float, Frame]]:
+        """Each height reached and the frame from there, in order; a frame is read out while the stage goes on."""
+        before: tuple[float, Exposure] | None = None
+        for z_um in heights_um:
+            settled_ns = stage.move_to(z_um=z_um)
+            if before is not None:
+                yield before[0], before[1].read_out()
+            before = stage.z_um, self.expose(settled_ns)
+        if before is not None:
+            yield before[0], before[1].read_out()

@@ -26,10 +26,13 @@ def two_shots(
     stage: FocusStage, eye: Eye, clock: Clock, estimator: TwoShotEstimator, around_um: float, delta_um: float
 ) -> tuple[Frame, Estimate]:
     """Two frames, `delta_um` below and at `around_um`, and what they say; the stage stays at the second."""
-    first = eye.look(stage.move_to(z_um=around_um - delta_um))
-    second = eye.look(stage.move_to(z_um=around_um))
+    first = eye.expose(stage.move_to(z_um=around_um - delta_um))  # read out while the stage rises
+    settled_ns = stage.move_to(z_um=around_um)
+    clock.wait_until(settled_ns, "settle")
+    below = first.read_out()
+    second = eye.look(settled_ns)
     with clock.work("infer"):
-        return second, estimator.estimate(first.image, second.image)
+        return second, estimator.estimate(below.image, second.image)
 
 
 class TwoShotFocus:

@@ -74,10 +74,7 @@ class ContrastSweep:
         allowed = [float(z) for z in heights if self._stage.z_allowed(float(z))]
         if len(allowed) < 3:
             return None
-        scores = []
-        for z_um in allowed:
-            frame = self._eye.look(self._stage.move_to(z_um=z_um))
-            scores.append(brenner(luminance(frame.image)) + 1e-6)
+        scores = [brenner(luminance(frame.image)) + 1e-6 for _, frame in self._eye.rise(self._stage, allowed)]
         return fit_peak(allowed, scores)
 
 
@@ -88,10 +85,7 @@ def search_wide(stage: FocusStage, eye: Eye, middle_um: float, half_range_um: fl
     """
     heights = [float(z) for z in np.arange(middle_um - half_range_um, middle_um + half_range_um + 1e-9, step_um)]
     heights = [z for z in heights if stage.z_allowed(z)]
-    scores = []
-    for z_um in heights:
-        frame = eye.look(stage.move_to(z_um=z_um))
-        scores.append(brenner(luminance(frame.image, bin_px=4)) + 1e-6)
+    scores = [brenner(luminance(frame.image, bin_px=4)) + 1e-6 for _, frame in eye.rise(stage, heights)]
     if len(heights) < 3 or (max(scores) - min(scores)) < _LEAST_CONTRAST * max(scores):
         return None
     return heights[int(np.argmax(scores))]

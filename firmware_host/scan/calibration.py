@@ -52,9 +52,9 @@ def calibrate_on_slide(
         if len(heights) < _LEAST_FRAMES:
             return None
         frames, moves_dof = [], []
-        for z_um in heights:
-            frames.append(eye.look(stage.move_to(z_um=z_um)).image)
-            moves_dof.append((focus_um - stage.z_um) / dof_um)
+        for z_um, frame in eye.rise(stage, heights):
+            frames.append(frame.image)
+            moves_dof.append((focus_um - z_um) / dof_um)
         pairs = [estimator.cut(first, second) for first, second in pairwise(frames)]
         return Place(pairs, moves_dof[1:])
 

@@ -208,11 +208,8 @@ class Collector:
         heights = planes_around(middle_um, self._request).tolist()
         if not all(stage.z_allowed(z_um) for z_um in heights):
             return None
-        frames, reached_um = [], []
-        for z_um in heights:
-            frames.append(self._eye.look(stage.move_to(z_um=z_um)))
-            reached_um.append(stage.z_um)
-        z = np.array(reached_um)
+        taken = list(self._eye.rise(stage, heights))
+        z, frames = np.array([z_um for z_um, _ in taken]), [frame for _, frame in taken]
         return _Taken(z, frames, stack_focus(z, np.array([region_sharpness(frame.image) for frame in frames])))
 
     def _write(self, site: Site, taken: _Taken, focus: StackFocus) -> None:

@@ -19,6 +19,11 @@ from firmware_host.whole_file import write_whole
 JOURNAL_SCHEMA = 1
 
 
+def tile_name(row: int, col: int) -> str:
+    """Where a field's tile lies within the folder."""
+    return f"tiles/r{row:03d}_c{col:03d}.jpg"
+
+
 class ScanFolder:
     """A new folder for one scan.
 
@@ -42,13 +47,11 @@ class ScanFolder:
             (self.path / "tiles").rmdir()
             self.path.rmdir()
 
-    def save_tile(self, row: int, col: int, image: NDArray[np.uint8], quality: int) -> str:
-        """Write a tile whole and synced; returns its name within the folder."""
-        name = f"tiles/r{row:03d}_c{col:03d}.jpg"
+    def save_tile(self, name: str, image: NDArray[np.uint8], quality: int) -> None:
+        """Write a tile whole and synced; `name` is that of `tile_name`."""
         stream = io.BytesIO()
         Image.fromarray(image).save(stream, "JPEG", quality=quality, subsampling=0)
         write_whole(self.path / name, stream.getvalue())
-        return name
 
     def log(self, event: str, **values: Any) -> None:
         """Append one line to the journal and sync it: the CRC-32 of the entry, then the entry as JSON."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,11 +12,13 @@ from firmware_host.clock import Phase
 from firmware_host.focus.result import FocusMethod, FocusResult
 from firmware_host.focus.surface import FocusSurface
 from firmware_host.hardware import Scanner
-from firmware_host.scan.folder import ScanFolder
-from firmware_host.scan.light import FlatField
+from firmware_host.scan.folder import ScanFolder, tile_name
+from firmware_host.scan.light import FlatField, Image
 from firmware_host.scan.plan import Site
+from firmware_host.scan.writer import Writer
 from firmware_host.slide.record import FieldRecord
 
+_PACE_FIELDS = 20  # the last ones, whose mean time tells how long the rest will take
 _REACH_FIELDS = 2.5  # how far the focus surface looks, in fields
 
 
@@ -32,6 +36,8 @@ class Scan:
 
     def __init__(self, scanner: Scanner, method: FocusMethod, flat_field: FlatField, folder: ScanFolder | None) -> None:
         """:param folder: where tiles and journal go; None focuses only, to compare methods."""
+        self._pace_s: deque[float] = deque(maxlen=_PACE_FIELDS)
+        self._booked_ns = scanner.clock.booked_ns()
         self.records: list[FieldRecord] = []
         self._scanner = scanner
         self._method = method
@@ -41,28 +47,31 @@ class Scan:
 
     def run(self, sites: Sequence[Site], start_z_um: float, progress: Callable[[Progress], None]) -> None:
         """Scan the sites; the first search starts around `start_z_um`."""
-        for number, site in enumerate(sites, start=1):
-            predicted = self._surface.predict(site.x_um, site.y_um)
-            self.records.append(self._field(site, start_z_um if predicted is None else predicted))
-            pace = statistics.fmean(record.seconds for record in self.records[-20:])
-            progress(Progress(number, len(sites), pace * (len(sites) - number)))
+        self._booked_ns = self._scanner.clock.booked_ns()
+        with Writer(self._scanner.clock) as writer:
+            for number, site in enumerate(sites, start=1):
+                predicted = self._surface.predict(site.x_um, site.y_um)
+                self._field(site, start_z_um if predicted is None else predicted, writer)
+                progress(Progress(number, len(sites), statistics.fmean(self._pace_s) * (len(sites) - number)))
 
-    def _field(self, site: Site, pivot_um: float) -> FieldRecord:
-        clock = self._scanner.clock
-        before = clock.booked_ns()
+    def _field(self, site: Site, pivot_um: float, writer: Writer) -> None:
         result = self._method.focus(site.x_um, site.y_um, pivot_um)
         if result.status in ("focused", "swept"):
             self._surface.add(site.x_um, site.y_um, result.z_um)
-        tile = ""
+        booked_ns = self._scanner.clock.booked_ns()
+        time_ns = {phase: booked_ns[phase] - self._booked_ns[phase] for phase in booked_ns}
+        self._booked_ns = booked_ns
+        record = self._record(site, result, time_ns, tile_name(site.row, site.col) if self._folder is not None else "")
+        self._pace_s.append(record.seconds)
+        writer.hand_over(functools.partial(self._save, record, result.frame.image))
+
+    def _save(self, record: FieldRecord, image: Image) -> None:
+        """Tile, then journal, then record: what is in the later ones is in the earlier ones."""
         if self._folder is not None:
-            with clock.work("write"):
-                image = self._flat_field.apply(result.frame.image)
-                tile = self._folder.save_tile(site.row, site.col, image, self._scanner.profile.scan.jpeg_quality)
-        after = clock.booked_ns()
-        record = self._record(site, result, {phase: after[phase] - before[phase] for phase in after}, tile)
-        if self._folder is not None:
+            corrected = self._flat_field.apply(image)
+            self._folder.save_tile(record.tile, corrected, self._scanner.profile.scan.jpeg_quality)
             self._folder.log("field", **asdict(record))
-        return record
+        self.records.append(record)
 
     def _record(self, site: Site, result: FocusResult, time_ns: dict[Phase, int], tile: str) -> FieldRecord:
         error_um = self._scanner.truth(result.frame) if self._scanner.truth is not None else None

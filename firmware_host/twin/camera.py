@@ -1,7 +1,8 @@
 """The emulated camera: frames come at the sensor's pace, whether anybody wants them or not.
 
 A frame shows the stage where it was while that frame was exposed. One that began during a move is smeared, and is
-delivered after the move is over: whoever takes "the next frame" gets it.
+delivered after the move is over: whoever takes "the next frame" gets it. With a rolling shutter rows are exposed until
+the end of the read-out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from firmware_host.camera.port import Frame
+from firmware_host.camera.port import Exposure, Frame
 from firmware_host.clock import Clock
 from firmware_host.errors import HardwareError
 from firmware_host.profile import CameraTable
@@ -18,6 +19,19 @@ from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.sensor import Sensor
 
 _MOVED_UM = 0.02
+
+
+class _Exposed:
+    """A frame in flight."""
+
+    def __init__(self, clock: Clock, frame: Frame, delivered_ns: int) -> None:
+        self._clock = clock
+        self._frame = frame
+        self._delivered_ns = delivered_ns
+
+    def read_out(self) -> Frame:
+        self._clock.wait_until(self._delivered_ns, "readout")
+        return self._frame
 
 
 class EmulatedCamera:
@@ -45,13 +59,14 @@ class EmulatedCamera:
         self._period_ns = round(table.frame_period_ms * 1e6)
         self._exposure_ns = round(table.exposure_ms * 1e6)
         self._readout_ns = round(table.readout_ms * 1e6)
+        self._open_ns = self._exposure_ns + (self._readout_ns if table.shutter == "rolling" else 0)
         self._started_ns = clock.now_ns()
 
     @property
     def shape(self) -> tuple[int, int]:
         return self._shape
 
-    def capture(self, not_before_ns: int, timeout_s: float) -> Frame:
+    def expose(self, not_before_ns: int, timeout_s: float) -> Exposure:
         latency_ns = self._exposure_ns + self._readout_ns
         now_ns = self._clock.now_ns()
         # Not older than asked for, and not delivered already: delivered frames are gone.
@@ -61,15 +76,15 @@ class EmulatedCamera:
         if start_ns + latency_ns > now_ns + round(timeout_s * 1e9):
             self._clock.wait_until(now_ns + round(timeout_s * 1e9), "wait")
             raise HardwareError(f"camera: no frame within {timeout_s:g} s; check its cable and the frame rate")
-        self._clock.wait_until(start_ns + self._exposure_ns, "expose")
-        self._clock.wait_until(start_ns + latency_ns, "readout")
-        return Frame(self._image(start_ns, sequence), start_ns, self._exposure_ns, sequence)
+        self._clock.wait_until(start_ns + self._open_ns, "expose")
+        frame = Frame(self._image(start_ns, sequence), start_ns, self._exposure_ns, sequence)
+        return _Exposed(self._clock, frame, start_ns + latency_ns)
 
     def close(self) -> None:
         """Nothing runs between captures."""
 
     def _image(self, start_ns: int, sequence: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        places = [self._position_um(start_ns + self._exposure_ns * part // 4) for part in (0, 1, 2, 3, 4)]
+        places = [self._position_um(start_ns + self._open_ns * part // 4) for part in (0, 1, 2, 3, 4)]
         spread = max(np.ptp(coordinate) for coordinate in zip(*places, strict=True))
         if spread <= _MOVED_UM:
             light = self._column.transmittance(*places[2])

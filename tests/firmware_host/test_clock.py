@@ -18,6 +18,23 @@ def test_work_costs_what_the_table_says() -> None:
     assert (clock.now_ns(), clock.booked_ns()["infer"], clock.booked_ns()["write"]) == (7, 7, 0)
 
 
+def test_work_beside_costs_the_caller_only_the_wait_for_room() -> None:
+    """Three pieces of 100 ns each, one every 10 ns, where one may wait its turn: the third waits for the first."""
+    clock = VirtualClock(work_ns={"write": 100})
+    handed_over = []
+    for at in (0, 10, 20):
+        clock.wait_until(at, "move")
+        with clock.beside("write", queued=1):
+            pass
+        handed_over.append(clock.now_ns())
+    assert handed_over == [0, 10, 100]
+    assert clock.booked_ns()["write"] == 80
+    clock.wait_until(1000, "move")
+    with clock.beside("write", queued=1):  # all done long ago
+        pass
+    assert clock.now_ns() == 1000
+
+
 def test_every_nanosecond_is_booked_under_a_name() -> None:
     clock = VirtualClock(start_ns=100, work_ns={"write": 5})
     for at, phase in ((110, "move"), (130, "settle"), (131, "expose")):

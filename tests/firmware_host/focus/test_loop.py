@@ -27,6 +27,18 @@ MS = 1_000_000
 Answer = Callable[[float], Estimate]
 
 
+class InFlight:
+    """A frame that is read out in 20 ms."""
+
+    def __init__(self, clock: VirtualClock, frame: Frame) -> None:
+        self._clock, self._frame = clock, frame
+        self._delivered_ns = clock.now_ns() + 20 * MS
+
+    def read_out(self) -> Frame:
+        self._clock.wait_until(self._delivered_ns, "readout")
+        return self._frame
+
+
 class World:
     """Stage and camera. `sharp` is the z of focus; a frame's first pixel says how sharp it is."""
 
@@ -55,7 +67,7 @@ class World:
     def shape(self) -> tuple[int, int]:
         return (64, 64)
 
-    def capture(self, not_before_ns: int, timeout_s: float) -> Frame:
+    def expose(self, not_before_ns: int, timeout_s: float) -> InFlight:
         if self.broken:
             raise HardwareError("camera: no frame within 2 s")
         assert not_before_ns >= self.settled_ns, "a frame from before the stage had settled"
@@ -64,7 +76,9 @@ class World:
         if self.textured:
             height = 90 * np.exp(-(((self.z_um - self.sharp) / (3 * DOF)) ** 2))
             image[::4] = np.uint8(100 + height)
-        return Frame(image, self.clock.now_ns(), 8 * MS, len(self.seen))
+        began_ns = self.clock.now_ns()
+        self.clock.wait_until(began_ns + 8 * MS, "expose")
+        return InFlight(self.clock, Frame(image, began_ns, 8 * MS, len(self.seen)))
 
     def close(self) -> None: ...
 
@@ -113,6 +127,13 @@ def test_any_start_ends_in_focus(off_dof: float, scale: float) -> None:
     assert abs(result.z_um - 300) <= max(abs(1 / scale - 1) * TRUSTED_DOF, 0.32) * DOF * 1.01
     if result.status == "focused":
         assert result.captures <= 7
+
+
+def test_the_lower_frame_is_read_out_while_the_stage_rises() -> None:
+    world = World(sharp=300.0)
+    run(world, 300.0)
+    assert world.clock.booked_ns()["readout"] == (20 - 10 - 5 + 20) * MS, "the stage moved and settled meanwhile"
+    assert world.clock.now_ns() == (10 + 10 + 5 + 8 + 20 + 8 + 20) * MS
 
 
 def test_a_blank_field_keeps_its_second_frame() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,14 @@ from firmware_host.cancel import CancelToken
 from firmware_host.clock import VirtualClock
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import search_wide
+
+
+@dataclass
+class Taken:
+    frame: Frame
+
+    def read_out(self) -> Frame:
+        return self.frame
 
 
 class Bench:
@@ -34,12 +44,12 @@ class Bench:
     def shape(self) -> tuple[int, int]:
         return (64, 64)
 
-    def capture(self, not_before_ns: int, timeout_s: float) -> Frame:
+    def expose(self, not_before_ns: int, timeout_s: float) -> Taken:
         self.seen.append(self.z_um)
         image = np.full((64, 64, 3), 100, np.uint8)
         if self.sharp is not None:
             image[(np.arange(64) // 8) % 2 == 0] += np.uint8(120 / (1 + ((self.z_um - self.sharp) / 15) ** 2))
-        return Frame(image, self.clock.now_ns(), 1, len(self.seen))
+        return Taken(Frame(image, self.clock.now_ns(), 1, len(self.seen)))
 
     def close(self) -> None: ...
 

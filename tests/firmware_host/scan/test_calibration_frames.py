@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,9 +42,11 @@ class Bench:
     def z_allowed(self, z_um: float) -> bool:
         return 0 <= z_um <= self.highest_um
 
-    def look(self, not_before_ns: int) -> SimpleNamespace:
-        self.seen.append(self.z_um)
-        return SimpleNamespace(image=np.full((1, 1, 1, 3), self.z_um))
+    def rise(self, stage: Bench, heights_um: list[float]) -> Iterator[tuple[float, SimpleNamespace]]:
+        for z_um in heights_um:
+            stage.move_to(z_um=z_um)
+            self.seen.append(self.z_um)
+            yield self.z_um, SimpleNamespace(image=np.full((1, 1, 1, 3), self.z_um))
 
     def search(self, pivot_um: float) -> Swept:
         self.pivots.append(pivot_um)

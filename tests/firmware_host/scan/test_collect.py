@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from firmware_host.camera.port import Frame
+from firmware_host.camera.port import Exposure, Frame
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import Cancelled, ScannerError, UsageError
@@ -76,19 +76,34 @@ def digest(image: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
+@dataclass
+class Watched:
+    """An exposure whose frame is shown to somebody when it is read out."""
+
+    exposure: Exposure
+    show: Callable[[Frame], None]
+
+    def read_out(self) -> Frame:
+        frame = self.exposure.read_out()
+        self.show(frame)
+        return frame
+
+
 def witness(seen: Seen) -> type[Emulation]:
     class Witness(Emulation):
         def __init__(self, profile: Profile, seed: int, slide: Path | None) -> None:
             super().__init__(profile, seed, slide)
-            z, capture = profile.axes.z, self.camera.capture
+            z, expose = profile.axes.z, self.camera.expose
 
-            def watched(not_before_ns: int, timeout_s: float) -> Frame:
-                frame = capture(not_before_ns, timeout_s)
+            def note(frame: Frame) -> None:
                 seen.truth_um[digest(frame.image)] = self.focus_error_um(frame)
-                seen.upward.append(self.board.level(z.dir_pin) == (z.dir_positive == "high"))
-                return frame
 
-            self.camera.capture = watched  # type: ignore[method-assign]
+            def watched(not_before_ns: int, timeout_s: float) -> Watched:
+                exposure = expose(not_before_ns, timeout_s)
+                seen.upward.append(self.board.level(z.dir_pin) == (z.dir_positive == "high"))
+                return Watched(exposure, note)
+
+            self.camera.expose = watched  # type: ignore[method-assign]
 
     return Witness
 
@@ -260,6 +275,10 @@ class Cardboard:
 
     def z_allowed(self, z_um: float) -> bool:
         return 0 <= z_um <= 600
+
+    def rise(self, stage: Cardboard, heights_um: list[float]) -> Iterator[tuple[float, Frame]]:
+        for z_um in heights_um:
+            yield z_um, self.look(stage.move_to(z_um=z_um))
 
     def look(self, settled_ns: int) -> Frame:
         site = min(SITES, key=lambda site: abs(site.x_um - self.x_um))

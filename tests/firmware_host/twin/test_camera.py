@@ -65,26 +65,48 @@ def test_the_first_frame_whose_exposure_began_in_time(
     camera: EmulatedCamera, clock: VirtualClock, now_ms: int, not_before_ms: int, start_ms: int, why: str
 ) -> None:
     clock.wait_until(now_ms * MS, "wait")
-    frame = camera.capture(not_before_ms * MS, 1.0)
+    frame = camera.expose(not_before_ms * MS, 1.0).read_out()
     assert frame.exposure_start_ns == start_ms * MS, why
     assert frame.sequence == start_ms // 25
     assert clock.now_ns() == (start_ms + 28) * MS
 
 
 def test_waiting_is_booked_by_name(camera: EmulatedCamera, clock: VirtualClock) -> None:
-    camera.capture(1 * MS, 1.0)
+    camera.expose(1 * MS, 1.0).read_out()
     assert clock.booked_ns()["expose"] == 33 * MS
     assert clock.booked_ns()["readout"] == 20 * MS
 
 
 def test_a_frame_exposed_during_a_move_is_smeared_over_it(camera: EmulatedCamera, column: Recorder) -> None:
-    camera.capture(0, 1.0)
+    camera.expose(0, 1.0).read_out()
     assert column.heights == [0, 2, 4, 6, 8]
+
+
+def test_the_stage_may_move_while_a_frame_is_read_out(
+    camera: EmulatedCamera, clock: VirtualClock, column: Recorder
+) -> None:
+    exposed = camera.expose(0, 1.0)
+    assert clock.now_ns() == 8 * MS
+    clock.wait_until(20 * MS, "move")
+    frame = exposed.read_out()
+    assert (clock.now_ns(), clock.booked_ns()["readout"]) == (28 * MS, 8 * MS)
+    assert (frame.sequence, column.heights) == (0, [0, 2, 4, 6, 8]), "seen before the move"
+
+
+def test_rows_behind_a_rolling_shutter_are_exposed_until_it_is_read_out(
+    emulated: Profile, clock: VirtualClock, column: Recorder
+) -> None:
+    table = emulated.camera.model_copy(update={"shutter": "rolling"})
+    sensor = Sensor(SensorStyle(8000, 4, 0.0), SHAPE, 1)
+    place = lambda time_ns: (0.0, 0.0, time_ns / MS)  # noqa: E731
+    EmulatedCamera(table, clock, column, sensor, place, lambda: 1.0).expose(0, 1.0)  # type: ignore[arg-type]
+    assert clock.now_ns() == 28 * MS
+    assert column.heights == [0, 7, 14, 21, 28]
 
 
 def test_a_camera_that_is_too_slow_times_out(camera: EmulatedCamera, clock: VirtualClock) -> None:
     with pytest.raises(HardwareError, match=r"no frame within 0\.01 s"):
-        camera.capture(0, 0.01)
+        camera.expose(0, 0.01)
     assert clock.now_ns() == 10 * MS
 
 
