@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-from dataclasses import asdict
-from importlib.metadata import version
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -14,45 +11,95 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.suites import SUITES
+from benchmarks.budgets import judged, shipped_budgets
+from benchmarks.compare import checkout
+from benchmarks.compare import compare as compared
+from benchmarks.environment import environment
+from benchmarks.measure import Row
+from benchmarks.page import page
+from benchmarks.results import read_results, write_results
+from benchmarks.suites import GATED, SUITES
 from firmware_host.cli.errors import run_app
-from firmware_host.errors import UsageError
+from firmware_host.errors import ScannerError, UsageError
 from firmware_host.whole_file import write_whole
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure latency.")
-
-
-@app.callback()
-def _commands() -> None:
-    """Measure latency."""
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure latency, and hold it to budgets.")
 
 
 @app.command()
 def run(
-    suite: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(SUITES)}; default: all.")] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(help=f"One of {', '.join(SUITES)}; several: name it again. Default: {', '.join(GATED)}."),
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the figures and the environment here.")
     ] = None,
 ) -> None:
-    """Run the suites and print their figures."""
+    """Run the suites, print their figures, and fail where one does not keep to its budget."""
     for name in suite or ():
         if name not in SUITES:
             raise UsageError(f"suite {name}: not known; choose among {', '.join(SUITES)}")
-    rows = [row for name in suite or SUITES for row in SUITES[name]()]
-    table = Table("suite", "what", "P50", "P90", "P99", "n")
-    for row in rows:
-        figures = (f"{value:.2f} {row.unit}" for value in (row.p50, row.p90, row.p99))
-        table.add_row(row.suite, row.name, *figures, str(row.n))
-    Console().print(table)
+    rows = judged([row for name in suite or GATED for row in SUITES[name]()], shipped_budgets())
+    _print(rows)
     if json_path is not None:
-        environment = {
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "onnxruntime", "wsi-scanner")},
-        }
-        content = {"environment": environment, "results": [asdict(row) for row in rows]}
-        write_whole(json_path, json.dumps(content, indent=1).encode())
+        write_results(json_path, environment(), rows)
+    if broken := [row for row in rows if row.passed is False]:
+        told = "; ".join(f"{row.suite}: {row.name}: {row.value:.4g} {row.unit}, {row.budget:g}" for row in broken)
+        raise ScannerError(f"budget: {told}; the reasons for the numbers are in benchmarks/budgets.toml")
+
+
+@app.command()
+def compare(
+    base: Annotated[str, typer.Argument(help="A git revision, or the folder of a checkout.")],
+    head: Annotated[str, typer.Argument(help="Another one.")],
+    suite: Annotated[list[str] | None, typer.Option(help="Default: inference.")] = None,
+    rounds: Annotated[int, typer.Option(min=6, max=16, help="Runs of each, in turn.")] = 8,
+) -> None:
+    """Measure two checkouts in turn on this machine, and fail where one figure of HEAD is slower beyond chance."""
+    with ExitStack() as stack:
+        folders = [stack.enter_context(checkout(named, Path(__file__).parents[1])) for named in (base, head)]
+        changes = compared(
+            folders[0],
+            folders[1],
+            suite or ["inference"],
+            rounds,
+            lambda number: print(f"round {number + 1} of {rounds}"),
+        )
+    table = Table("suite", "what", "base", "head", "times", "by chance", "")
+    for each in changes:
+        times = (f"{value:.3g} {each.unit}" for value in (each.base, each.head))
+        table.add_row(each.suite, each.name, *times, f"{each.times:.3f}", f"{each.chance:.3f}", each.verdict)
+    Console().print(table)
+    if slower := [each for each in changes if each.verdict == "slower"]:
+        told = "; ".join(f"{each.suite}: {each.name}: {each.times:.2f} times" for each in slower)
+        raise ScannerError(f"slower: {told}")
+
+
+@app.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(help="Written by wsi-bench run --json, one for each board.")],
+    out: Annotated[Path | None, typer.Option(help="Write it here, as Markdown; default: print it.")] = None,
+) -> None:
+    """Lay the figures of several boards side by side."""
+    text = page([read_results(path) for path in files])
+    if out is None:
+        print(text, end="")
+    else:
+        write_whole(out, text.encode())
+        print(f"page    {out}")
+
+
+def _print(rows: Sequence[Row]) -> None:
+    """A table of each suite, for a terminal of 80 columns; the file holds the rest."""
+    for suite in dict.fromkeys(row.suite for row in rows):
+        table = Table("what", "value", "95 %", "P99", "n", "budget", title=suite, title_justify="left")
+        for row in rows:
+            if row.suite == suite:
+                interval = "" if row.ci_low == row.ci_high else f"{row.ci_low:.4g} to {row.ci_high:.4g}"
+                budget = "" if row.budget is None else f"{row.budget:g} {'kept' if row.passed else 'NOT KEPT'}"
+                table.add_row(row.name, f"{row.value:.4g} {row.unit}", interval, f"{row.p99:.4g}", str(row.n), budget)
+        Console().print(table)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import Row, row, timed, timed_in_turn
+from benchmarks.measure import Row, ratio, row, timed, times_in_turn
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.focus.vote import vote
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
@@ -59,14 +60,16 @@ def inference() -> list[Row]:
     cut = cut_patches(frames[0], frames[1], rule, rule.size_px, _PATCHES)
     calibrator = OrtCalibrator(bundle.graphs.calibration)
     moves = np.zeros(len(cut[0]), np.float32)
+    ways = {name: functools.partial(decide, model) for name, model in models.items()}
+    times = times_in_turn(ways, 50)
+    int8, fp32, *others = times.values()
     return [
         timed("inference", "cut 16 patches", lambda: cut_patches(frames[0], frames[1], rule, rule.size_px, 16), 30),
         timed("inference", "calibrate with 16 patches", lambda: calibrator.calibrate(*cut, moves), 30),
-        *timed_in_turn(
-            "inference",
-            {f"decide: {name}": lambda model=model: decide(model) for name, model in models.items()},  # type: ignore[misc]
-            50,
-        ),
+        *(row("inference", f"decide: {name}", "ms", taken) for name, taken in times.items()),
+        ratio("inference", "decide: int8 to fp32", int8, fp32),
+        *(ratio("inference", "decide: int8 to torch", int8, taken) for taken in others),
+        *_cold(bundle.graphs.int8, rule.size_px),
         *_memory(),
     ]
 
@@ -82,6 +85,11 @@ def _torch() -> PatchModel:
     network, _ = load_checkpoint(Path("focus-20x"))
     network.eval().backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TorchModel(network)
+
+
+def _cold(graph: bytes, size_px: int) -> list[Row]:
+    """From the graph's bytes to the first answer, the runtime being loaded."""
+    return [timed("inference", "load int8, first answer", lambda: OrtPatchModel(graph, size_px), 5, warm_up=1)]
 
 
 def _memory() -> list[Row]:

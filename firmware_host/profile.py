@@ -61,6 +61,9 @@ class CameraTable(_Table):
     shutter: Literal["rolling", "global"] = Field(
         "rolling", description="rolling: the stage stands still during the read-out too, as rows are exposed until then"
     )
+    trigger: bool = Field(
+        False, description="an exposure begins when it is asked for; else frames come at the camera's own pace"
+    )
     timeout_s: float = Field(ge=0.1, le=60)
 
     @model_validator(mode="after")

@@ -60,7 +60,8 @@ class EmulatedCamera:
         self._exposure_ns = round(table.exposure_ms * 1e6)
         self._readout_ns = round(table.readout_ms * 1e6)
         self._open_ns = self._exposure_ns + (self._readout_ns if table.shutter == "rolling" else 0)
-        self._started_ns = clock.now_ns()
+        self._started_ns = self._ready_ns = clock.now_ns()
+        self._has_trigger, self._taken = table.trigger, 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,10 +70,7 @@ class EmulatedCamera:
     def expose(self, not_before_ns: int, timeout_s: float) -> Exposure:
         latency_ns = self._exposure_ns + self._readout_ns
         now_ns = self._clock.now_ns()
-        # Not older than asked for, and not delivered already: delivered frames are gone.
-        earliest_ns = max(not_before_ns, now_ns - latency_ns, self._started_ns)
-        sequence = -((self._started_ns - earliest_ns) // self._period_ns)
-        start_ns = self._started_ns + sequence * self._period_ns
+        start_ns, sequence = (self._triggered if self._has_trigger else self._streamed)(not_before_ns, now_ns)
         if start_ns + latency_ns > now_ns + round(timeout_s * 1e9):
             self._clock.wait_until(now_ns + round(timeout_s * 1e9), "wait")
             raise HardwareError(f"camera: no frame within {timeout_s:g} s; check its cable and the frame rate")
@@ -82,6 +80,20 @@ class EmulatedCamera:
 
     def close(self) -> None:
         """Nothing runs between captures."""
+
+    def _streamed(self, not_before_ns: int, now_ns: int) -> tuple[int, int]:
+        """Start and number of the first frame of the stream that is not older than asked for."""
+        # Delivered frames are gone.
+        earliest_ns = max(not_before_ns, now_ns - self._exposure_ns - self._readout_ns, self._started_ns)
+        sequence = -((self._started_ns - earliest_ns) // self._period_ns)
+        return self._started_ns + sequence * self._period_ns, sequence
+
+    def _triggered(self, not_before_ns: int, now_ns: int) -> tuple[int, int]:
+        """Start and number of a frame that is taken now, or as soon as the sensor is ready again."""
+        start_ns = max(not_before_ns, now_ns, self._ready_ns)
+        self._ready_ns = start_ns + self._period_ns
+        self._taken += 1
+        return start_ns, self._taken - 1
 
     def _image(self, start_ns: int, sequence: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         places = [self._position_um(start_ns + self._open_ns * part // 4) for part in (0, 1, 2, 3, 4)]

@@ -37,18 +37,22 @@ def column() -> Recorder:
     return Recorder()
 
 
-@pytest.fixture
-def camera(emulated: Profile, clock: VirtualClock, column: Recorder) -> EmulatedCamera:
+def camera_of(profile: Profile, clock: VirtualClock, column: Recorder, **changes: object) -> EmulatedCamera:
     """25 ms from frame to frame, 8 ms of exposure, 20 ms to read out; z grows by 1 um a ms."""
-    sensor = Sensor(SensorStyle(8000, 4, 0.0), SHAPE, 1)
     return EmulatedCamera(
-        emulated.camera,
+        profile.camera.model_copy(update=changes),
         clock,
         column,  # type: ignore[arg-type]
-        sensor,
+        Sensor(SensorStyle(8000, 4, 0.0), SHAPE, 1),
         lambda time_ns: (0.0, 0.0, time_ns / MS),
         lambda: 1.0,
     )
+
+
+@pytest.fixture
+def camera(emulated: Profile, clock: VirtualClock, column: Recorder) -> EmulatedCamera:
+    """A stream of frames."""
+    return camera_of(emulated, clock, column, trigger=False)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,24 @@ def test_the_first_frame_whose_exposure_began_in_time(
     assert frame.exposure_start_ns == start_ms * MS, why
     assert frame.sequence == start_ms // 25
     assert clock.now_ns() == (start_ms + 28) * MS
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "not_before_ms", "start_ms", "why"),
+    [
+        (30, 0, 30, "at once"),
+        (30, 42, 42, "when the stage has settled"),
+        (10, 0, 25, "when the sensor is ready again after the frame before, of 0 ms"),
+    ],
+)
+def test_a_triggered_frame_begins_when_it_is_asked_for(
+    emulated: Profile, clock: VirtualClock, column: Recorder, now_ms: int, not_before_ms: int, start_ms: int, why: str
+) -> None:
+    camera = camera_of(emulated, clock, column, trigger=True)
+    camera.expose(0, 1.0)
+    clock.wait_until(now_ms * MS, "wait")
+    frame = camera.expose(not_before_ms * MS, 1.0).read_out()
+    assert (frame.exposure_start_ns, frame.sequence) == (start_ms * MS, 1), why
 
 
 def test_waiting_is_booked_by_name(camera: EmulatedCamera, clock: VirtualClock) -> None:
@@ -96,10 +118,7 @@ def test_the_stage_may_move_while_a_frame_is_read_out(
 def test_rows_behind_a_rolling_shutter_are_exposed_until_it_is_read_out(
     emulated: Profile, clock: VirtualClock, column: Recorder
 ) -> None:
-    table = emulated.camera.model_copy(update={"shutter": "rolling"})
-    sensor = Sensor(SensorStyle(8000, 4, 0.0), SHAPE, 1)
-    place = lambda time_ns: (0.0, 0.0, time_ns / MS)  # noqa: E731
-    EmulatedCamera(table, clock, column, sensor, place, lambda: 1.0).expose(0, 1.0)  # type: ignore[arg-type]
+    camera_of(emulated, clock, column, shutter="rolling").expose(0, 1.0)
     assert clock.now_ns() == 28 * MS
     assert column.heights == [0, 7, 14, 21, 28]
 

@@ -1,0 +1,80 @@
+"""`docs/benchmarks.md`, written from results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.budgets import shipped_budgets
+from benchmarks.measure import Row
+from benchmarks.results import Results
+
+_HEAD = """# Benchmarks
+
+Written by `wsi-bench report`; not by hand. To measure your own board, and to lay it beside these:
+
+    wsi-bench run --json mine.json
+    wsi-bench report mine.json
+
+Times of `focus`, `scan` and `accuracy` are those of the emulated scanner's own clock, to the nanosecond the same on
+every machine that decides alike. The others are this machine's. Value: the median, or the mean where a row is about a
+mean; then its 95 % confidence interval by bootstrap, percentiles, how many were measured, and the budget.
+"""
+
+
+def page(results: Sequence[Results]) -> str:
+    """Markdown: where it was measured, a table of each suite, the budgets with their reasons."""
+    parts = [_HEAD, _where(results)]
+    suites = list(dict.fromkeys(row.suite for each in results for row in each.rows))
+    parts += [_suite(suite, results) for suite in suites]
+    parts.append(_budgets(set(suites)))
+    return "\n".join(parts)
+
+
+def _where(results: Sequence[Results]) -> str:
+    names = list(dict.fromkeys(name for each in results for name in each.environment))
+    lines = [_line(["", *(each.where for each in results)]), _line(["---"] * (len(results) + 1))]
+    lines += [_line([name, *(str(each.environment.get(name, "")) for each in results)]) for name in names]
+    return "## Where\n\n" + "\n".join(lines) + "\n"
+
+
+def _suite(suite: str, results: Sequence[Results]) -> str:
+    of = [{row.name: row for row in each.rows if row.suite == suite} for each in results]
+    names = list(dict.fromkeys(name for rows in of for name in rows))
+    if len(results) == 1:
+        head = ["", "value", "95 %", "P50", "P90", "P99", "n", "budget"]
+        body = [[name, *_whole(of[0][name])] for name in names]
+    else:
+        head = ["", *(each.where for each in results)]
+        body = [[name, *(_value(rows[name]) if name in rows else "" for rows in of)] for name in names]
+    lines = [_line(head), _line(["---"] * len(head)), *(_line(cells) for cells in body)]
+    return f"## {suite}\n\n`wsi-bench run --suite {suite}`\n\n" + "\n".join(lines) + "\n"
+
+
+def _budgets(suites: set[str]) -> str:
+    lines = [_line(["figure", "limit", "why"]), _line(["---"] * 3)]
+    for budget in shipped_budgets():
+        if budget.suite in suites:
+            limit = f"{'at most' if budget.most is not None else 'at least'} {budget.limit:g}"
+            lines.append(_line([f"{budget.suite}: {budget.name}", limit, budget.reason]))
+    return (
+        "## Budgets\n\nFrom `benchmarks/budgets.toml`; `wsi-bench run` fails beyond them.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def _whole(row: Row) -> list[str]:
+    if row.n == 1 or row.ci_low == row.ci_high == row.p99:
+        return [_value(row), "", "", "", "", str(row.n), _budget(row)]
+    spread = (f"{value:.4g}" for value in (row.p50, row.p90, row.p99))
+    return [_value(row), f"{row.ci_low:.4g} to {row.ci_high:.4g}", *spread, str(row.n), _budget(row)]
+
+
+def _value(row: Row) -> str:
+    return f"{row.value:.4g} {row.unit}"
+
+
+def _budget(row: Row) -> str:
+    return "" if row.budget is None else f"{row.budget:g}, {'kept' if row.passed else 'not kept'}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
