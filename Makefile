@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c co
 SEED   ?= 1
 OUT    ?= scans/seed-$(SEED)
 
-.PHONY: scan test lint model clean
+.PHONY: scan test lint bench model clean
 
 scan: $(VENV)/.host                      ## scan an emulated slide; prints where the slide and the report are
 	@rm -rf $(OUT)
@@ -17,6 +17,9 @@ test: $(VENV)/.development lint          ## lint, types and all tests
 
 lint: $(VENV)/.development
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/.development              ## the budgets that every push must keep; `wsi-bench run` has more
+	@$(BIN)/wsi-bench run --suite inference --suite preprocess --suite gpio --suite focus
 
 model: $(VENV)/.development              ## twin -> stacks -> training -> INT8 -> signed bundle, from nothing
 	@$(BIN)/wsi-export model --workdir build/model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ class Budget:
     """A limit on the figure of one row.
 
     :param most, least: the limit; exactly one of them.
+    :param needs: a package without which there is no such row.
     """
 
     suite: str
@@ -26,12 +28,18 @@ class Budget:
     reason: str
     most: float | None = None
     least: float | None = None
+    needs: str | None = None
 
     @property
     def limit(self) -> float:
         limit = self.most if self.most is not None else self.least
         assert limit is not None
         return limit
+
+    @property
+    def applies(self) -> bool:
+        """Whether there is such a row on this machine."""
+        return self.needs is None or importlib.util.find_spec(self.needs) is not None
 
     def kept(self, value: float) -> bool:
         """Whether a figure is within the limit; one that is not a number is not."""
@@ -54,7 +62,7 @@ def judged(rows: Iterable[Row], budgets: Sequence[Budget]) -> list[Row]:
     :raises UsageError: a budget of a suite that was run is for a row that the suite does not have: it would never fail.
     """
     rows = list(rows)
-    of = {(budget.suite, budget.name): budget for budget in budgets}
+    of = {(budget.suite, budget.name): budget for budget in budgets if budget.applies}
     for suite, name in of.keys() - {(row.suite, row.name) for row in rows}:
         if any(row.suite == suite for row in rows):
             raise UsageError(f"{FILE}: suite {suite} has no figure '{name}'; correct its name, or take it out")

@@ -21,6 +21,7 @@ from benchmarks.results import read_results, write_results
 from benchmarks.suites import GATED, SUITES
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError, UsageError
+from firmware_host.profile import load_profile
 from firmware_host.whole_file import write_whole
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure latency, and hold it to budgets.")
@@ -32,6 +33,9 @@ def run(
         list[str] | None,
         typer.Option(help=f"One of {', '.join(SUITES)}; several: name it again. Default: {', '.join(GATED)}."),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(help="Of the scanner this runs on: its GPIO, its bundle, its frames. Motors stay off.")
+    ] = "emulated",
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the figures and the environment here.")
     ] = None,
@@ -40,7 +44,8 @@ def run(
     for name in suite or ():
         if name not in SUITES:
             raise UsageError(f"suite {name}: not known; choose among {', '.join(SUITES)}")
-    rows = judged([row for name in suite or GATED for row in SUITES[name]()], shipped_budgets())
+    opened = load_profile(profile)
+    rows = judged([row for name in suite or GATED for row in SUITES[name](opened)], shipped_budgets())
     _print(rows)
     if json_path is not None:
         write_results(json_path, environment(), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import subprocess
@@ -9,17 +10,21 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.measure import Row, ratio, row, timed, times_in_turn
-from firmware_host.bundle import find_bundle, read_bundle
+from benchmarks.measure import Row, ratio, row, timed, timed_in_turn, times_in_turn
+from firmware_host.bundle import Bundle, find_bundle, read_bundle
+from firmware_host.errors import HardwareError
 from firmware_host.focus.vote import vote
 from firmware_host.inference.ort import OrtCalibrator, OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN, PatchModel
+from firmware_host.inference.tensorrt import TensorRtPatchModel, engine_cache
 from firmware_host.patches import cut_patches
+from firmware_host.profile import Profile
 from firmware_host.trust import trusted_keys
 
-_PATCHES = 16
-_BUNDLE = "focus-20x.wsimodel"
+_SUITE = "inference"
+_TORCH = "torch eager, fp32, channels_last"
 _PEAK_MB = """
 import sys
 import numpy as np
@@ -40,38 +45,58 @@ print(bare, peak())
 """
 
 
-def inference() -> list[Row]:
-    """Cut 16 patches, ask the network, vote; and the peak memory of a process that does nothing else."""
-    bundle = read_bundle(find_bundle(_BUNDLE), trusted_keys())
-    rule = bundle.patch_rule
+def inference(profile: Profile) -> list[Row]:
+    """Cut a field's patches, ask the network, vote; parts of it; and the memory of a process that does nothing else."""
+    bundle = read_bundle(find_bundle(profile.bundle), trusted_keys())
+    rule, patches = bundle.patch_rule, profile.focus.patches
     rng = np.random.default_rng(0)
-    frames = [rng.integers(0, 256, (768, 1024, 3), dtype=np.uint8) for _ in range(2)]
-    models: dict[str, PatchModel] = {
-        "int8, ONNX Runtime": OrtPatchModel(bundle.graphs.int8, rule.size_px),
-        "fp32, ONNX Runtime": OrtPatchModel(bundle.graphs.fp32, rule.size_px),
-    }
-    if importlib.util.find_spec("torch"):
-        models["fp32, torch eager, channels_last"] = _torch()
+    shape = (profile.camera.height_px, profile.camera.width_px, 3)
+    first, second = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2))
+    models = _models(bundle, patches)
+
+    def cut() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return cut_patches(first, second, rule, rule.size_px, patches)
 
     def decide(model: PatchModel) -> None:
-        cut = cut_patches(frames[0], frames[1], rule, rule.size_px, _PATCHES)
-        vote(*model.predict(*cut, NOTHING_KNOWN), rule.min_weight, 2)
+        vote(*model.predict(*cut(), NOTHING_KNOWN), rule.min_weight, 2)
 
-    cut = cut_patches(frames[0], frames[1], rule, rule.size_px, _PATCHES)
+    below, above = cut()
     calibrator = OrtCalibrator(bundle.graphs.calibration)
-    moves = np.zeros(len(cut[0]), np.float32)
-    ways = {name: functools.partial(decide, model) for name, model in models.items()}
-    times = times_in_turn(ways, 50)
-    int8, fp32, *others = times.values()
+    moves = np.zeros(patches, np.float32)
+    times = times_in_turn({name: functools.partial(decide, model) for name, model in models.items()}, 50)
+    batches = {
+        f"ask {name}: {count} of them": functools.partial(model.predict, below[:count], above[:count], NOTHING_KNOWN)
+        for count in (1, 4, patches)
+        for name, model in models.items()
+        if name != _TORCH
+    }
     return [
-        timed("inference", "cut 16 patches", lambda: cut_patches(frames[0], frames[1], rule, rule.size_px, 16), 30),
-        timed("inference", "calibrate with 16 patches", lambda: calibrator.calibrate(*cut, moves), 30),
-        *(row("inference", f"decide: {name}", "ms", taken) for name, taken in times.items()),
-        ratio("inference", "decide: int8 to fp32", int8, fp32),
-        *(ratio("inference", "decide: int8 to torch", int8, taken) for taken in others),
-        *_cold(bundle.graphs.int8, rule.size_px),
-        *_memory(),
+        *(row(_SUITE, f"decide: {name}", "ms", taken) for name, taken in times.items()),
+        *(
+            ratio(_SUITE, f"decide: int8 to {name}", times["int8"], taken)
+            for name, taken in times.items()
+            if name != "int8"
+        ),
+        timed(_SUITE, f"cut {patches} patches", cut, 30),
+        *timed_in_turn(_SUITE, batches, 30),
+        timed(_SUITE, f"calibrate with {patches} patches", lambda: calibrator.calibrate(below, above, moves), 30),
+        timed(_SUITE, "load int8, first answer", lambda: OrtPatchModel(bundle.graphs.int8, rule.size_px), 5, warm_up=1),
+        *_memory(profile.bundle, patches),
     ]
+
+
+def _models(bundle: Bundle, patches: int) -> dict[str, PatchModel]:
+    """What this machine can ask: the processor, a GPU with TensorRT, torch."""
+    graphs, size_px = bundle.graphs, bundle.patch_rule.size_px
+    models: dict[str, PatchModel] = {
+        "int8": OrtPatchModel(graphs.int8, size_px),
+        "fp32": OrtPatchModel(graphs.fp32, size_px),
+    }
+    with contextlib.suppress(HardwareError):
+        models["tensorrt"] = TensorRtPatchModel(graphs.tensorrt, size_px, patches, engine_cache())
+    if importlib.util.find_spec("torch"):
+        models[_TORCH] = _torch()
+    return models
 
 
 def _torch() -> PatchModel:
@@ -87,17 +112,12 @@ def _torch() -> PatchModel:
     return TorchModel(network)
 
 
-def _cold(graph: bytes, size_px: int) -> list[Row]:
-    """From the graph's bytes to the first answer, the runtime being loaded."""
-    return [timed("inference", "load int8, first answer", lambda: OrtPatchModel(graph, size_px), 5, warm_up=1)]
-
-
-def _memory() -> list[Row]:
+def _memory(bundle: str, patches: int) -> list[Row]:
     """Of processes of their own: with the runtime loaded, and after some fields."""
-    asked = [sys.executable, "-c", _PEAK_MB, _BUNDLE, str(_PATCHES)]
+    asked = [sys.executable, "-c", _PEAK_MB, bundle, str(patches)]
     peaks = [subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split() for _ in range(5)]
     bare, all_of_it = zip(*((float(before), float(after)) for before, after in peaks), strict=True)
     return [
-        row("inference", "peak memory, Python and ONNX Runtime loaded", "MB", bare),
-        row("inference", "peak memory, fields decided with int8", "MB", all_of_it),
+        row(_SUITE, "peak memory, Python and ONNX Runtime loaded", "MB", bare),
+        row(_SUITE, "peak memory, fields decided with int8", "MB", all_of_it),
     ]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Row, timed
+from firmware_host.profile import Profile
 
 
-def loader() -> list[Row]:
+def loader(_profile: Profile) -> list[Row]:
     """Whether training waits for its data: a lesson drawn, developed, seen, and learnt from."""
     import torch
 

@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks.measure import Row, timed
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.patches import cut_patches
-from firmware_host.profile import load_profile
+from firmware_host.profile import Profile
 from firmware_host.scan.folder import ScanFolder, tile_name
 from firmware_host.scan.light import FlatField
 from firmware_host.trust import trusted_keys
@@ -21,9 +21,8 @@ _SUITE = "preprocess"
 _RUNS = 30
 
 
-def preprocess() -> list[Row]:
-    """A frame of the emulated profile."""
-    profile = load_profile("emulated")
+def preprocess(profile: Profile) -> list[Row]:
+    """A frame of the profile's camera."""
     rule = read_bundle(find_bundle(profile.bundle), trusted_keys()).patch_rule
     shape = (profile.camera.height_px, profile.camera.width_px)
     first, second = _tissue_like(shape, 0), _tissue_like(shape, 1)

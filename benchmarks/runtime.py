@@ -12,6 +12,7 @@ import onnxruntime
 from benchmarks.measure import Row, timed_in_turn
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.inference.selftest import made_up_patches
+from firmware_host.profile import Profile
 from firmware_host.trust import trusted_keys
 
 _PATCHES = 16
@@ -50,7 +51,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
 }
 
 
-def runtime() -> list[Row]:
+def runtime(_: Profile) -> list[Row]:
     """INT8 and FP32, in turn."""
     bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
     first, second = made_up_patches(_PATCHES, bundle.patch_rule.size_px)

@@ -6,12 +6,13 @@ import math
 
 from benchmarks.measure import Row, figure, row
 from benchmarks.scans import scanned
+from firmware_host.profile import Profile
 
 _SUITE = "scan"
 _SQUARE_UM = 15_000
 
 
-def scan() -> list[Row]:
+def scan(_: Profile) -> list[Row]:
     """Time and captures of a field, what that makes of 15 x 15 mm, how sharp, and what it costs this machine."""
     done = scanned("rpi5-imx477-20x", "two-shot")
     profile, summary = done.profile, done.summary

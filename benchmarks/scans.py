@@ -25,10 +25,10 @@ Scanner = Literal["emulated", "free-running camera", "rpi5-imx477-20x", "10x/0.4
 _SEED = 1
 _REGIONS: dict[Scanner, Region] = {
     "emulated": Region(3300, 2600, 4700, 3300),
-    "free-running camera": Region(3300, 2600, 4700, 3300),
+    "free-running camera": Region(3300, 2600, 4700, 2900),
     "rpi5-imx477-20x": Region(3600, 2700, 4500, 3300),
-    "10x/0.40": Region(3200, 2400, 4800, 3600),
-    "20x/0.65": Region(3600, 2700, 4500, 3300),
+    "10x/0.40": Region(3400, 2600, 4600, 3300),
+    "20x/0.65": Region(3600, 2800, 4400, 3200),
 }
 
 
@@ -75,7 +75,9 @@ def profile_of(scanner: Scanner) -> Profile:
     if scanner == "rpi5-imx477-20x":
         profile = load_profile(scanner)
         focus = profile.focus.model_copy(update={"arithmetic": "int8"})  # not what is quickest on this machine
-        return profile.model_copy(update={"hardware": emulated.hardware, "twin": emulated.twin, "focus": focus})
+        # The same motors on the emulated machine, which is smaller: only the soft limits differ.
+        on_twin = {"hardware": emulated.hardware, "twin": emulated.twin, "axes": emulated.axes}
+        return profile.model_copy(update={**on_twin, "focus": focus})
     power, na = scanner.split("x/")
     objective = emulated.objective.model_copy(update={"magnification": float(power), "na": float(na)})
     pitch_um = round(emulated.camera.pixel_um * emulated.objective.na / objective.na, 3)
@@ -85,8 +87,12 @@ def profile_of(scanner: Scanner) -> Profile:
 
 @functools.cache
 def scanned(scanner: Scanner, method: Method) -> Scanned:
-    """Scan a part of the slide of seed 1; the way of the shipped command, but for the progress."""
-    profile = profile_of(scanner)
+    """The scanner's part of the slide, scanned as the shipped command does it."""
+    return scan_part(profile_of(scanner), method, _REGIONS[scanner], calibration=method == "two-shot")
+
+
+def scan_part(profile: Profile, method: Method, region: Region, calibration: bool) -> Scanned:
+    """Scan a part of the slide of seed 1, anew."""
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     with tempfile.TemporaryDirectory() as scratch:
         request = ScanRequest(
@@ -95,9 +101,9 @@ def scanned(scanner: Scanner, method: Method) -> Scanned:
             out=Path(scratch) / "scan",
             seed=_SEED,
             slide=None,
-            region=_REGIONS[scanner],
+            region=region,
             method=method,
-            calibration=method == "two-shot",
+            calibration=calibration,
             compare_sweep=False,
         )
         result = run_scan(request, CancelToken(), lambda what, share, left: None)  # noqa: ARG005

@@ -1,4 +1,7 @@
-"""The suites by name. Each is a file of its own, with a function that measures and returns rows."""
+"""The suites by name. Each is a file of its own, with a function that measures and returns rows.
+
+A suite is given the profile of the machine it runs on. Those that scan use emulated ones of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from benchmarks.preprocess import preprocess
 from benchmarks.render import render
 from benchmarks.runtime import runtime
 from benchmarks.scan import scan
+from firmware_host.profile import Profile
 
-Suite = Callable[[], list[Row]]
+Suite = Callable[[Profile], list[Row]]
 
 GATED: dict[str, Suite] = {
     "inference": inference,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Literal, Protocol, get_args
 
 Phase = Literal["move", "settle", "expose", "readout", "infer", "write", "wait"]
@@ -108,8 +108,10 @@ class MonotonicClock:
         finally:
             self._booked[phase] += time.monotonic_ns() - began
 
-    def beside(self, phase: Phase, queued: int) -> AbstractContextManager[None]:  # noqa: ARG002
-        return self.work(phase)
+    @contextmanager
+    def beside(self, phase: Phase, queued: int) -> Iterator[None]:  # noqa: ARG002
+        with self.work(phase):  # the body's own wait is all there is
+            yield
 
     def booked_ns(self) -> dict[Phase, int]:
         return dict(self._booked)

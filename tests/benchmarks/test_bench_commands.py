@@ -1,0 +1,97 @@
+"""`wsi-bench run` and `report`: what is printed, written, and failed for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import cli
+from benchmarks.budgets import Budget
+from benchmarks.measure import figure, row
+from benchmarks.page import page
+from benchmarks.results import SCHEMA, read_results
+from benchmarks.suites import GATED, SUITES
+from firmware_host.errors import ScannerError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        SUITES, "focus", lambda _: [row("focus", "time", "ms", [1, 2, 3]), figure("focus", "x", "s", 2)]
+    )
+    monkeypatch.setattr(cli, "shipped_budgets", lambda: [Budget("focus", "x", "because", most=2)])
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.app, list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_a_run_is_written_as_documented(tmp_path: Path) -> None:
+    out = tmp_path / "results.json"
+    assert "2 kept" in invoke("run", "--suite", "focus", "--json", str(out))
+    content = json.loads(out.read_text())
+    assert content["schema"] == SCHEMA
+    assert {"processor", "machine", "cores", "python", "onnxruntime", "commit", "date"} <= content["environment"].keys()
+    fields = ["suite", "name", "unit", "value", "p50", "p90", "p99", "ci_low", "ci_high", "n", "budget", "passed"]
+    for each in content["results"]:
+        assert list(each) == fields
+    assert (content["results"][1]["budget"], content["results"][1]["passed"]) == (2, True)
+
+
+def test_a_broken_budget_fails_by_name_and_the_figures_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "shipped_budgets", lambda: [Budget("focus", "x", "because", most=1)])
+    out = tmp_path / "results.json"
+    with pytest.raises(ScannerError, match="budget: focus: x: 2 s, 1"):
+        invoke("run", "--suite", "focus", "--json", str(out))
+    assert read_results(out).rows[1].passed is False
+
+
+def test_an_unknown_suite_is_told_before_anything_runs() -> None:
+    with pytest.raises(UsageError, match="suite focusing: not known"):
+        invoke("run", "--suite", "focusing")
+
+
+def test_what_runs_by_default_is_what_the_budgets_are_of() -> None:
+    assert list(GATED) == ["inference", "preprocess", "gpio", "focus", "scan", "accuracy"]
+
+
+def test_boards_lie_side_by_side(tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        files.append(tmp_path / f"{name}.json")
+        invoke("run", "--suite", "focus", "--json", str(files[-1]))
+    text = invoke("report", *map(str, files))
+    assert "| time | 2 ms | 2 ms |" in text
+    out = tmp_path / "page.md"
+    invoke("report", str(files[0]), "--out", str(out))
+    assert out.read_text() == page([read_results(files[0])])
+    assert "| time | 2 ms | 1 to 3 | 2 | 2.8 | 2.98 | 3 |  |" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not written by wsi-bench"),
+        ("[]", "not written by wsi-bench"),
+        ('{"schema": 1, "environment": {}, "results": [{"suite": "a"}]}', "not written by wsi-bench"),
+        ('{"schema": 99, "environment": {}, "results": []}', "schema 99, this version reads 1"),
+    ],
+)
+def test_another_file_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=words):
+        invoke("report", str(path))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not written by wsi-bench"):
+        read_results(tmp_path / "nothing.json")
