@@ -16,7 +16,7 @@ from benchmarks.compare import checkout
 from benchmarks.compare import compare as compared
 from benchmarks.environment import environment
 from benchmarks.measure import Row
-from benchmarks.page import page
+from benchmarks.page import PICTURE, page, picture
 from benchmarks.results import read_results, write_results
 from benchmarks.suites import GATED, SUITES
 from firmware_host.cli.errors import run_app
@@ -84,15 +84,20 @@ def compare(
 @app.command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Written by wsi-bench run --json, one for each board.")],
-    out: Annotated[Path | None, typer.Option(help="Write it here, as Markdown; default: print it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it here, as Markdown, with a picture beside it; default: print it.")
+    ] = None,
 ) -> None:
     """Lay the figures of several boards side by side."""
-    text = page([read_results(path) for path in files])
+    results = [read_results(path) for path in files]
+    text = page(results)
     if out is None:
         print(text, end="")
-    else:
-        write_whole(out, text.encode())
-        print(f"page    {out}")
+        return
+    if drawn := picture(results[0]):
+        write_whole(out.with_name(PICTURE), drawn.encode())
+    write_whole(out, text.encode())
+    print(f"page    {out}")
 
 
 def _print(rows: Sequence[Row]) -> None:

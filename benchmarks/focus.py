@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.floor import floor_ms
+from benchmarks.floor import floor_ms, floor_parts_ms
 from benchmarks.measure import Row, figure, row
 from benchmarks.scans import Field, Scanned, scanned
 from firmware_host.camera.port import Frame
@@ -31,6 +31,8 @@ def focus(_: Profile) -> list[Row]:
     free = scanned("free-running camera", "two-shot")
     return [
         *rows_of(two_shot),
+        *_floor_by_phase(two_shot),
+        *_of_fields("two-shot, free-running camera", free),
         figure(_SUITE, "two-shot, free-running camera: times the physical floor", "times", _times_floor(free)),
         *_of_fields("sweep", sweep),
         figure(_SUITE, "sweep: times as long as two-shot", "times", _mean_s(sweep.fields) / _mean_s(two_shot.fields)),
@@ -61,6 +63,11 @@ def _of_fields(method: str, scan: Scanned) -> list[Row]:
         row(_SUITE, f"{method}: captures", "frames", [field.captures for field in fields], "mean"),
         row(_SUITE, f"{method}: error", "um", errors, "mean"),
     ]
+
+
+def _floor_by_phase(scan: Scanned) -> list[Row]:
+    parts = [floor_parts_ms(scan.profile, field.ms["move"], field.captures) for field in scan.fields]
+    return [row(_SUITE, f"floor: {phase}", "ms", [each[phase] for each in parts], "mean") for phase in parts[0]]
 
 
 def _times_floor(scan: Scanned) -> float:

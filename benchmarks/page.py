@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from benchmarks.budgets import shipped_budgets
 from benchmarks.measure import Row
 from benchmarks.results import Results
+from firmware_host.clock import PHASES
+from firmware_host.slide import charts
 
 _HEAD = """# Benchmarks
 
@@ -21,9 +23,31 @@ mean; then its 95 % confidence interval by bootstrap, percentiles, how many were
 """
 
 
+PICTURE = "benchmarks.svg"
+_BARS = {
+    "physical floor": "floor",
+    "two-shot": "two-shot",
+    "no trigger": "two-shot, free-running camera",
+    "sweep": "sweep",
+}
+
+
+def picture(results: Results) -> str:
+    """SVG: where the time of a field goes, by phase; empty where the suite focus was not run."""
+    ms = {row.name: row.value for row in results.rows if row.suite == "focus"}
+    bars: list[tuple[str, dict[str, float]]] = [
+        (name, {phase: ms.get(f"{way}: {phase}", 0.0) for phase in PHASES}) for name, way in _BARS.items()
+    ]
+    if not all(sum(parts.values()) for _, parts in bars):
+        return ""
+    return charts.standalone(charts.bars(bars, "ms", "mean time of a field by phase"))
+
+
 def page(results: Sequence[Results]) -> str:
     """Markdown: where it was measured, a table of each suite, the budgets with their reasons."""
     parts = [_HEAD, _where(results)]
+    if picture(results[0]):
+        parts.append(f"![Mean time of a field by phase, of the suite focus]({PICTURE})\n")
     suites = list(dict.fromkeys(row.suite for each in results for row in each.rows))
     parts += [_suite(suite, results) for suite in suites]
     parts.append(_budgets(set(suites)))

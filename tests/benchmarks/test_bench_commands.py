@@ -76,6 +76,18 @@ def test_boards_lie_side_by_side(tmp_path: Path) -> None:
     assert "| time | 2 ms | 1 to 3 | 2 | 2.8 | 2.98 | 3 |  |" in out.read_text()
 
 
+def test_where_the_time_goes_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = ("floor", "two-shot", "two-shot, free-running camera", "sweep")
+    rows = [row("focus", f"{way}: {phase}", "ms", [10.0], "mean") for way in ways for phase in ("move", "settle")]
+    monkeypatch.setitem(SUITES, "focus", lambda _: [*rows, figure("focus", "x", "s", 2)])
+    invoke("run", "--suite", "focus", "--json", str(tmp_path / "results.json"))
+    invoke("report", str(tmp_path / "results.json"), "--out", str(tmp_path / "page.md"))
+    drawn = (tmp_path / "benchmarks.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert all(name in drawn for name in ("physical floor", "two-shot", "no trigger", "sweep", "20 ms"))
+    assert "](benchmarks.svg)" in (tmp_path / "page.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
