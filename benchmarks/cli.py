@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.budgets import judged, shipped_budgets
-from benchmarks.compare import checkout
+from benchmarks.compare import PROCESSES, checkout
 from benchmarks.compare import compare as compared
 from benchmarks.environment import environment
 from benchmarks.measure import Row
 from benchmarks.page import PICTURE, page, picture
 from benchmarks.results import read_results, write_results
-from benchmarks.suites import GATED, SUITES
+from benchmarks.suites import GATED, SUITES, WAYS
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.profile import load_profile
@@ -58,27 +58,31 @@ def run(
 def compare(
     base: Annotated[str, typer.Argument(help="A git revision, or the folder of a checkout.")],
     head: Annotated[str, typer.Argument(help="Another one.")],
-    suite: Annotated[list[str] | None, typer.Option(help="Default: inference.")] = None,
-    rounds: Annotated[int, typer.Option(min=6, max=16, help="Runs of each, in turn.")] = 8,
+    suite: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(WAYS)}; several: name it again. Default: all.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=10, max=1000, help="Times that everything is done by each process.")] = 20,
 ) -> None:
-    """Measure two checkouts in turn on this machine, and fail where one figure of HEAD is slower beyond chance."""
+    """Measure two checkouts in turn on this machine, and fail where HEAD is slower beyond chance."""
+    for name in suite or ():
+        if name not in WAYS:
+            raise UsageError(f"suite {name}: cannot be compared; choose among {', '.join(WAYS)}")
     with ExitStack() as stack:
         folders = [stack.enter_context(checkout(named, Path(__file__).parents[1])) for named in (base, head)]
-        changes = compared(
+        found = compared(
             folders[0],
             folders[1],
-            suite or ["inference"],
+            suite or list(WAYS),
             rounds,
-            lambda number: print(f"round {number + 1} of {rounds}"),
+            lambda number: print(f"processes {number + 1} of {PROCESSES}"),
         )
-    table = Table("suite", "what", "base", "head", "times", "by chance", "")
-    for each in changes:
-        times = (f"{value:.3g} {each.unit}" for value in (each.base, each.head))
-        table.add_row(each.suite, each.name, *times, f"{each.times:.3f}", f"{each.chance:.3f}", each.verdict)
+    table = Table("what", "base", "head", "times", "by chance", "")
+    for each in found:
+        times = (f"{value:.3g} ms" for value in (each.base_ms, each.head_ms))
+        table.add_row(each.name, *times, f"{each.times:.3f}", f"{each.chance:.1g}", each.verdict)
     Console().print(table)
-    if slower := [each for each in changes if each.verdict == "slower"]:
-        told = "; ".join(f"{each.suite}: {each.name}: {each.times:.2f} times" for each in slower)
-        raise ScannerError(f"slower: {told}")
+    if slower := [each for each in found if each.verdict == "slower"]:
+        raise ScannerError("slower: " + "; ".join(f"{each.name}: {each.times:.2f} times" for each in slower))
 
 
 @app.command()

@@ -1,12 +1,19 @@
-"""Two checkouts measured in turn on one machine, and a test that tells a change from noise."""
+"""Two checkouts on one machine, call by call in turn, and a test that tells a change from noise.
+
+A shared machine's speed drifts by a fifth within a minute. So each checkout has a process of its own, and a piece of
+work is done by one and then at once by the other: the two calls of a pair meet the same machine.
+"""
 
 from __future__ import annotations
 
-import itertools
+import json
+import math
 import os
+import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,28 +21,28 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results import Results, read_results
 from firmware_host.errors import ScannerError, UsageError
 
-_TIMES = ("us", "ms", "s")
-_LEAST_CHANGE = 0.03  # smaller ones are not told
-_MOST_CHANCE = 0.05
-_TIMEOUT_S = 900
+PROCESSES = 3  # of each checkout, one after the other: where a process lies in memory changes its speed by some percent
+_WARM_UP = 2
+_LEAST_CHANGE = 0.05  # of the median; smaller ones are not told
+_MOST_CHANCE = 0.001
+_TIMEOUT_S = 120.0
+
+Pairs = dict[str, list[tuple[float, float]]]  # of each piece of work: times of BASE and HEAD, ms
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one figure of HEAD compares with BASE.
+    """How a piece of work of HEAD compares with BASE.
 
-    :param times: the median ratio HEAD / BASE of the rounds; :param chance: how often rounds as unequal as these, or
-        more, come about where nothing changed.
+    :param base_ms, head_ms: medians; :param times: the median ratio HEAD / BASE of the pairs.
+    :param chance: how often one of the two is the slower one as often as here, or more, where nothing changed.
     """
 
-    suite: str
     name: str
-    base: float
-    head: float
-    unit: str
+    base_ms: float
+    head_ms: float
     times: float
     chance: float
 
@@ -48,51 +55,43 @@ class Change:
 
 
 def compare(base: Path, head: Path, suites: Sequence[str], rounds: int, tell: Callable[[int], None]) -> list[Change]:
-    """Run the suites of both folders in turn, `rounds` times, each in a process of its own.
+    """Do all pieces of work of the suites in both folders, in turn.
 
-    :raises ScannerError: a run failed.
+    :param rounds: of each pair of processes. :param tell: how many pairs of processes are done.
+    :raises ScannerError: a checkout cannot be measured.
     """
-    pairs: list[tuple[Results, Results]] = []
-    for number in range(rounds):
+    pairs: Pairs = {}
+    for number in range(PROCESSES):
         tell(number)
-        order = (base, head) if number % 2 == 0 else (head, base)  # what warms up or tires meets both alike
-        results = {folder: _run(folder, suites) for folder in order}
-        pairs.append((results[base], results[head]))
+        with _Worker(base, suites) as of_base, _Worker(head, suites) as of_head:
+            for name in (name for name in of_base.names if name in of_head.names):
+                pairs.setdefault(name, []).extend(_in_turn(of_base, of_head, name, rounds))
     return changes(pairs)
 
 
-def changes(pairs: Sequence[tuple[Results, Results]]) -> list[Change]:
-    """Of all figures that are times and that both have."""
-    values: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
-    for base, head in pairs:
-        of_head = {(row.suite, row.name, row.unit): row.value for row in head.rows}
-        for row in base.rows:
-            key = (row.suite, row.name, row.unit)
-            if row.unit in _TIMES and key in of_head:
-                values.setdefault(key, []).append((row.value, of_head[key]))
-    return [
-        Change(
-            suite,
-            name,
-            float(np.median([base for base, _ in both])),
-            float(np.median([head for _, head in both])),
-            unit,
-            float(np.median([head / base for base, head in both])),
-            chance([head / base for base, head in both]),
+def changes(pairs: Pairs) -> list[Change]:
+    """Of each piece of work."""
+    found = []
+    for name, both in pairs.items():
+        base_ms, head_ms = (np.array(times) for times in zip(*both, strict=True))
+        times = head_ms / base_ms
+        found.append(
+            Change(
+                name,
+                float(np.median(base_ms)),
+                float(np.median(head_ms)),
+                float(np.median(times)),
+                chance(int((times > 1).sum()), int((times < 1).sum())),
+            )
         )
-        for (suite, name, unit), both in values.items()
-    ]
+    return found
 
 
-def chance(ratios: Sequence[float]) -> float:
-    """Probability of a mean log ratio as far from 0 as this one, if each might as well be the other way round.
-
-    The exact sign-flip permutation test of paired values, two-sided; 1 for a single pair.
-    """
-    logs = np.log(np.asarray(ratios, np.float64))
-    signs = np.array(list(itertools.product((1, -1), repeat=len(logs))), np.float64)
-    sums = np.abs(signs @ logs)
-    return float((sums >= abs(logs.sum()) - 1e-12).mean())
+def chance(slower: int, quicker: int) -> float:
+    """The exact sign test, two-sided: as unequal a split, or more, of fair coins. Ties are left out."""
+    count, most = slower + quicker, max(slower, quicker)
+    heads_at_least = sum(math.comb(count, heads) for heads in range(most, count + 1))
+    return min(1.0, float(2 * heads_at_least / 2**count))
 
 
 @contextmanager
@@ -120,16 +119,72 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False, timeout=60)
 
 
-def _run(folder: Path, suites: Sequence[str]) -> Results:
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "results.json"
-        command = [sys.executable, "-c", "from benchmarks.cli import main; main()", "run", "--json", str(out)]
-        command += [word for suite in suites for word in ("--suite", suite)]
-        environment = {**os.environ, "PYTHONPATH": str(folder)}
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+def _in_turn(base: _Worker, head: _Worker, name: str, rounds: int) -> list[tuple[float, float]]:
+    taken = []
+    for number in range(_WARM_UP + rounds):
+        order = (base, head) if number % 2 == 0 else (head, base)
+        ms = {worker: worker.time_ms(name) for worker in order}
+        if number >= _WARM_UP:
+            taken.append((ms[base], ms[head]))
+    return taken
+
+
+class _Worker:
+    """A process of a checkout that does a piece of work when asked to.
+
+    :raises ScannerError: it ends, or does not answer in time; with its last words.
+    """
+
+    def __init__(self, folder: Path, suites: Sequence[str]) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", *suites],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        if not out.is_file():  # a budget that is not kept is no reason to stop
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ScannerError(f"compare: wsi-bench run failed in {folder}: {reason}")
-        return read_results(out)
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.names: list[str] = []
+
+    def __enter__(self) -> _Worker:
+        try:
+            self.names = json.loads(self._answer())
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def time_ms(self, name: str) -> float:
+        """Milliseconds of doing it once."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{self.names.index(name)}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its last words follow
+        return int(self._answer()) * 1e-6
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _answer(self) -> str:
+        try:
+            line = self._lines.get(timeout=_TIMEOUT_S)
+        except queue.Empty as error:
+            raise ScannerError(f"compare: no answer from {self._folder} within {_TIMEOUT_S:g} s") from error
+        if not line:
+            assert self._process.stderr is not None
+            reason = (self._process.stderr.read().strip().splitlines() or ["it ended"])[-1]
+            raise ScannerError(f"compare: {self._folder} cannot be measured: {reason}")
+        return line

@@ -7,12 +7,13 @@ import functools
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measure import Row, ratio, row, timed, timed_in_turn, times_in_turn
+from benchmarks.measure import Row, ratio, row, timed, times_in_turn
 from firmware_host.bundle import Bundle, find_bundle, read_bundle
 from firmware_host.errors import HardwareError
 from firmware_host.focus.vote import vote
@@ -24,6 +25,7 @@ from firmware_host.profile import Profile
 from firmware_host.trust import trusted_keys
 
 _SUITE = "inference"
+_DECIDE = "decide: "
 _TORCH = "torch eager, fp32, channels_last"
 _PEAK_MB = """
 import sys
@@ -48,6 +50,21 @@ print(bare, peak())
 def inference(profile: Profile) -> list[Row]:
     """Cut a field's patches, ask the network, vote; parts of it; and the memory of a process that does nothing else."""
     bundle = read_bundle(find_bundle(profile.bundle), trusted_keys())
+    size_px = bundle.patch_rule.size_px
+    times = times_in_turn(inference_ways(profile), 50)
+    int8 = times[f"{_DECIDE}int8"]
+    others = {name.removeprefix(_DECIDE): taken for name, taken in times.items() if name.startswith(_DECIDE)}
+    return [
+        *(row(_SUITE, name, "ms", taken) for name, taken in times.items()),
+        *(ratio(_SUITE, f"decide: int8 to {name}", int8, taken) for name, taken in others.items() if name != "int8"),
+        timed(_SUITE, "load int8, first answer", lambda: OrtPatchModel(bundle.graphs.int8, size_px), 5, warm_up=1),
+        *_memory(profile.bundle, profile.focus.patches),
+    ]
+
+
+def inference_ways(profile: Profile) -> dict[str, Callable[[], object]]:
+    """What is timed, by name."""
+    bundle = read_bundle(find_bundle(profile.bundle), trusted_keys())
     rule, patches = bundle.patch_rule, profile.focus.patches
     rng = np.random.default_rng(0)
     shape = (profile.camera.height_px, profile.camera.width_px, 3)
@@ -63,26 +80,17 @@ def inference(profile: Profile) -> list[Row]:
     below, above = cut()
     calibrator = OrtCalibrator(bundle.graphs.calibration)
     moves = np.zeros(patches, np.float32)
-    times = times_in_turn({name: functools.partial(decide, model) for name, model in models.items()}, 50)
-    batches = {
-        f"ask {name}: {count} of them": functools.partial(model.predict, below[:count], above[:count], NOTHING_KNOWN)
-        for count in (1, 4, patches)
-        for name, model in models.items()
-        if name != _TORCH
+    ways: dict[str, Callable[[], object]] = {
+        f"{_DECIDE}{name}": functools.partial(decide, model) for name, model in models.items()
     }
-    return [
-        *(row(_SUITE, f"decide: {name}", "ms", taken) for name, taken in times.items()),
-        *(
-            ratio(_SUITE, f"decide: int8 to {name}", times["int8"], taken)
-            for name, taken in times.items()
-            if name != "int8"
-        ),
-        timed(_SUITE, f"cut {patches} patches", cut, 30),
-        *timed_in_turn(_SUITE, batches, 30),
-        timed(_SUITE, f"calibrate with {patches} patches", lambda: calibrator.calibrate(below, above, moves), 30),
-        timed(_SUITE, "load int8, first answer", lambda: OrtPatchModel(bundle.graphs.int8, rule.size_px), 5, warm_up=1),
-        *_memory(profile.bundle, patches),
-    ]
+    ways[f"cut {patches} patches"] = cut
+    for count in (1, 4, patches):
+        for name, model in models.items():
+            if name != _TORCH:
+                asked = below[:count], above[:count], NOTHING_KNOWN
+                ways[f"ask {name}: {count} of them"] = functools.partial(model.predict, *asked)
+    ways[f"calibrate with {patches} patches"] = lambda: calibrator.calibrate(below, above, moves)
+    return ways
 
 
 def _models(bundle: Bundle, patches: int) -> dict[str, PatchModel]:

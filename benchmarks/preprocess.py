@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.measure import Row, timed
+from benchmarks.measure import Row, timed_in_turn
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.patches import cut_patches
 from firmware_host.profile import Profile
@@ -22,34 +23,28 @@ _RUNS = 30
 
 
 def preprocess(profile: Profile) -> list[Row]:
-    """A frame of the profile's camera."""
+    """A frame of the profile's camera; and with the disk in it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, quality = ScanFolder(Path(scratch) / "scan"), profile.scan.jpeg_quality
+        tile = _tissue_like((profile.camera.height_px, profile.camera.width_px), 0)
+        ways = preprocess_ways(profile)
+        ways["encode, write and sync a tile"] = lambda: folder.save_tile(tile_name(0, 0), tile, quality)
+        return timed_in_turn(_SUITE, ways, _RUNS)
+
+
+def preprocess_ways(profile: Profile) -> dict[str, Callable[[], object]]:
+    """What is timed, by name."""
     rule = read_bundle(find_bundle(profile.bundle), trusted_keys()).patch_rule
     shape = (profile.camera.height_px, profile.camera.width_px)
     first, second = _tissue_like(shape, 0), _tissue_like(shape, 1)
     flat_field = FlatField.from_empty([np.full((*shape, 3), 200, np.uint8)])
     corrected = flat_field.apply(first)
-
-    def encode() -> None:
-        Image.fromarray(corrected).save(io.BytesIO(), "JPEG", quality=profile.scan.jpeg_quality, subsampling=0)
-
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = ScanFolder(Path(scratch) / "scan")
-        return [
-            timed(
-                _SUITE,
-                f"cut {profile.focus.patches} patches",
-                lambda: cut_patches(first, second, rule, rule.size_px, profile.focus.patches),
-                _RUNS,
-            ),
-            timed(_SUITE, "correct a tile", lambda: flat_field.apply(first), _RUNS),
-            timed(_SUITE, "encode a tile", encode, _RUNS),
-            timed(
-                _SUITE,
-                "encode, write and sync a tile",
-                lambda: folder.save_tile(tile_name(0, 0), corrected, profile.scan.jpeg_quality),
-                _RUNS,
-            ),
-        ]
+    patches, quality = profile.focus.patches, profile.scan.jpeg_quality
+    return {
+        f"cut {patches} patches": lambda: cut_patches(first, second, rule, rule.size_px, patches),
+        "correct a tile": lambda: flat_field.apply(first),
+        "encode a tile": lambda: Image.fromarray(corrected).save(io.BytesIO(), "JPEG", quality=quality, subsampling=0),
+    }
 
 
 def _tissue_like(shape: tuple[int, int], seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -5,16 +5,16 @@ A suite is given the profile of the machine it runs on. Those that scan use emul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from benchmarks.accuracy import accuracy
 from benchmarks.focus import focus
 from benchmarks.gpio import gpio
-from benchmarks.inference import inference
+from benchmarks.inference import inference, inference_ways
 from benchmarks.loader import loader
 from benchmarks.measure import Row
 from benchmarks.networks import networks
-from benchmarks.preprocess import preprocess
+from benchmarks.preprocess import preprocess, preprocess_ways
 from benchmarks.render import render
 from benchmarks.runtime import runtime
 from benchmarks.scan import scan
@@ -33,3 +33,9 @@ GATED: dict[str, Suite] = {
 """Those that run where none is named, in CI too."""
 
 SUITES: dict[str, Suite] = {**GATED, "runtime": runtime, "networks": networks, "render": render, "loader": loader}
+
+WAYS: dict[str, Callable[[Profile], Mapping[str, Callable[[], object]]]] = {
+    "inference": inference_ways,
+    "preprocess": preprocess_ways,
+}
+"""What can be compared call by call with another checkout, by suite: short pieces of work by name."""
