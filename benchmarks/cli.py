@@ -16,7 +16,7 @@ from benchmarks.compare import PROCESSES, checkout
 from benchmarks.compare import compare as compared
 from benchmarks.environment import environment
 from benchmarks.measure import Row
-from benchmarks.page import PICTURE, page, picture
+from benchmarks.page import PICTURE, page, picture, with_summary
 from benchmarks.results import read_results, write_results
 from benchmarks.suites import GATED, SUITES, WAYS
 from firmware_host.cli.errors import run_app
@@ -91,10 +91,21 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Write it here, as Markdown, with a picture beside it; default: print it.")
     ] = None,
+    summary_in: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Renew the figures of the first board in this page (README.md)."
+        ),
+    ] = None,
 ) -> None:
     """Lay the figures of several boards side by side."""
     results = [read_results(path) for path in files]
     text = page(results)
+    if summary_in is not None:
+        write_whole(summary_in, with_summary(summary_in.read_text(), results[0]).encode())
+        print(f"figures {summary_in}")
+    if out is None and summary_in is not None:
+        return
     if out is None:
         print(text, end="")
         return

@@ -6,8 +6,9 @@ import numpy as np
 
 from benchmarks.measure import Row, row
 from firmware_host.clock import MonotonicClock
+from firmware_host.gpio.choice import open_port
 from firmware_host.gpio.port import GpioPort
-from firmware_host.gpio.rpi_gpio import RpiGpio, open_rpi_gpio
+from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.axis import Axis
 from firmware_host.motion.pulse import PulseEngine, PulseTrain
 from firmware_host.profile import AXES, AxisName, Profile
@@ -37,7 +38,7 @@ class _Recorder:
 def gpio(profile: Profile) -> list[Row]:
     """Moves as the profile allows them, played on this machine's clock, over its GPIO."""
     clock = MonotonicClock()
-    port = RpiGpio(EmulatedBoard(clock)) if profile.hardware.gpio == "emulated" else open_rpi_gpio()
+    port = RpiGpio(EmulatedBoard(clock)) if profile.hardware.gpio == "emulated" else open_port(profile.hardware)
     for name in AXES:
         table = profile.axes.of(name)
         port.setup_output(table.enable_pin, True)  # off: no motor moves

@@ -8,14 +8,20 @@ from benchmarks.budgets import shipped_budgets
 from benchmarks.measure import Row
 from benchmarks.results import Results
 from firmware_host.clock import PHASES
+from firmware_host.errors import UsageError
 from firmware_host.slide import charts
 
 _HEAD = """# Benchmarks
 
 Written by `wsi-bench report`; not by hand. To measure your own board, and to lay it beside these:
 
-    wsi-bench run --json mine.json
-    wsi-bench report mine.json
+    wsi-bench run --json mine.json [--profile mine.toml]
+    wsi-bench report mine.json other-board.json
+    wsi-bench compare main HEAD            # two versions on this machine, call by call; fails where HEAD is slower
+
+With `--profile`, `gpio` plays its moves over that scanner's own pins, the drivers switched off, and `inference` and
+`preprocess` take its bundle and its frames. The results are a list of rows beside the environment: `suite`, `name`,
+`unit`, `value`, `p50`, `p90`, `p99`, `ci_low`, `ci_high`, `n`, `budget`, `passed`.
 
 Times of `focus`, `scan` and `accuracy` are those of the emulated scanner's own clock, to the nanosecond the same on
 every machine that decides alike. The others are this machine's. Value: the median, or the mean where a row is about a
@@ -23,6 +29,7 @@ mean; then its 95 % confidence interval by bootstrap, percentiles, how many were
 """
 
 
+_OPEN, _CLOSE = "<!-- figures: wsi-bench report --summary-in -->\n", "<!-- end of figures -->"
 PICTURE = "benchmarks.svg"
 _BARS = {
     "physical floor": "floor",
@@ -52,6 +59,27 @@ def page(results: Sequence[Results]) -> str:
     parts += [_suite(suite, results) for suite in suites]
     parts.append(_budgets(set(suites)))
     return "\n".join(parts)
+
+
+def with_summary(text: str, results: Results) -> str:
+    """A page with the figures that have budgets between its two marks, in place of what was there.
+
+    :raises UsageError: the marks are not there, once and in order.
+    """
+    before, opened, rest = text.partition(_OPEN)
+    old, closed, after = rest.partition(_CLOSE)
+    if not opened or not closed or _OPEN in old + after:
+        raise UsageError(f"page: put {_OPEN.strip()} and {_CLOSE.strip()} where the figures are to be")
+    rows = [_line(["", "", "limit"]), _line(["---"] * 3)]
+    for row in (row for row in results.rows if row.budget is not None):
+        rows.append(_line([f"{row.suite}: {row.name}", _value(row), _limit(row)]))
+    told = f"On {results.where}, commit {results.environment.get('commit')}:\n\n"
+    return f"{before}{_OPEN}{told}" + "\n".join(rows) + f"\n{_CLOSE}{after}"
+
+
+def _limit(row: Row) -> str:
+    budget = next(each for each in shipped_budgets() if (each.suite, each.name) == (row.suite, row.name))
+    return f"{'at most' if budget.most is not None else 'at least'} {budget.limit:g}"
 
 
 def _where(results: Sequence[Results]) -> str:

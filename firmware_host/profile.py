@@ -32,6 +32,7 @@ class HardwareTable(_Table):
 
     gpio: Literal["emulated", "rpi_gpio", "gpiod"]
     camera: Literal["emulated", "picamera2"]
+    gpio_chip: str = Field("/dev/gpiochip0", description="for gpiod: the chip whose lines the pins are")
 
 
 class ObjectiveTable(_Table):

@@ -76,6 +76,31 @@ def test_boards_lie_side_by_side(tmp_path: Path) -> None:
     assert "| time | 2 ms | 1 to 3 | 2 | 2.8 | 2.98 | 3 |  |" in out.read_text()
 
 
+@pytest.mark.parametrize("old", ["", "| what was there | 1 | at most 2 |\n"])
+def test_figures_in_a_page_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str) -> None:
+    monkeypatch.setattr("benchmarks.page.shipped_budgets", lambda: [Budget("focus", "x", "because", most=2)])
+    invoke("run", "--suite", "focus", "--json", str(tmp_path / "results.json"))
+    readme = tmp_path / "README.md"
+    begin, end = "before\n<!-- figures: wsi-bench report --summary-in -->\n", "<!-- end of figures -->\nafter\n"
+    readme.write_text(begin + old + end)
+    invoke("report", str(tmp_path / "results.json"), "--summary-in", str(readme))
+    text = readme.read_text()
+    assert text.startswith(begin)
+    assert text.endswith("| focus: x | 2 s | at most 2 |\n" + end)
+    assert "what was there" not in text
+    assert "time" not in text, "it has no budget"
+
+
+@pytest.mark.parametrize("text", ["", "<!-- end of figures -->", "<!-- figures: wsi-bench report --summary-in -->\n"])
+def test_a_page_without_its_marks_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    invoke("run", "--suite", "focus", "--json", str(tmp_path / "results.json"))
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    with pytest.raises(UsageError, match="where the figures are to be"):
+        invoke("report", str(tmp_path / "results.json"), "--summary-in", str(readme))
+    assert readme.read_text() == text
+
+
 def test_where_the_time_goes_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ways = ("floor", "two-shot", "two-shot, free-running camera", "sweep")
     rows = [row("focus", f"{way}: {phase}", "ms", [10.0], "mean") for way in ways for phase in ("move", "settle")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from conformance import Bench, GpioConformance
 
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import HardwareError
@@ -29,6 +30,12 @@ def port(board: EmulatedBoard) -> RpiGpio:
     port.setup_output(OUT, False)
     port.setup_input(IN, "up")
     return port
+
+
+class TestRpiGpio(GpioConformance):
+    @pytest.fixture
+    def bench(self, board: EmulatedBoard) -> Bench:
+        return Bench(RpiGpio(board), board.drive, board.level)
 
 
 @pytest.mark.parametrize(
@@ -54,29 +61,6 @@ def test_a_board_that_is_numbered_by_place_is_refused(board: EmulatedBoard) -> N
     board.setmode(board.BOARD)
     with pytest.raises(HardwareError, match="BOARD"):
         RpiGpio(board)
-
-
-@pytest.mark.parametrize("initial", [True, False])
-def test_an_output_starts_at_its_initial_level(port: RpiGpio, board: EmulatedBoard, initial: bool) -> None:
-    port.setup_output(UNUSED, initial)
-    assert board.level(UNUSED) is initial
-    port.write(UNUSED, not initial)
-    assert board.level(UNUSED) is not initial
-
-
-@pytest.mark.parametrize(("pull", "level"), [("up", True), ("down", False), ("off", False)])
-def test_pulls(port: RpiGpio, pull: str, level: bool) -> None:
-    port.setup_input(UNUSED, pull)
-    assert port.read(UNUSED) is level
-
-
-@pytest.mark.parametrize(("edge", "calls"), [("rising", 1), ("falling", 2), ("both", 3)])
-def test_watch_calls_back_with_the_pin(port: RpiGpio, board: EmulatedBoard, edge: str, calls: int) -> None:
-    seen: list[int] = []
-    port.watch(IN, edge, seen.append)
-    for level in (False, True, False):
-        board.drive(IN, level)
-    assert seen == [IN] * calls
 
 
 def test_pwm_starts_changes_and_stops_low(port: RpiGpio, board: EmulatedBoard) -> None:
