@@ -16,11 +16,11 @@ _PACKAGES = ("numpy", "onnxruntime", "wsi-scanner")
 def environment() -> dict[str, str | int | None]:
     """Machine, versions, and the commit, with a + where the checkout differs from it."""
     return {
-        "board": _first_line(Path("/proc/device-tree/model")) or platform.node(),
+        "board": _first_line(Path("/proc/device-tree/model")),
         "processor": _processor(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "system": platform.platform(),
+        "system": platform.system(),
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
         "commit": _commit(),

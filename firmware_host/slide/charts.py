@@ -152,7 +152,8 @@ def bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str, title: str)
             colour = _PALETTE[parts.index(part) % len(_PALETTE)]
             body.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="24" fill="{colour}"/>')
             x += width
-        body.append(_text(x + 6, y + 16, f"{sum(sizes.values()):.3g} {unit}", "start"))
+        whole = sum(sizes.values())
+        body.append(_text(x + 6, y + 16, f"{whole:.0f} {unit}" if whole >= 100 else f"{whole:.3g} {unit}", "start"))
         y += 36
     for index, part in enumerate(parts):
         x, row = 110 + index % 4 * 84, y + 12 + index // 4 * 20
