@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_host.camera.picamera2 import PiCamera
 from firmware_host.camera.port import Camera, Frame
 from firmware_host.cancel import CancelToken
-from firmware_host.clock import Clock
-from firmware_host.errors import HardwareError
+from firmware_host.clock import Clock, MonotonicClock
+from firmware_host.errors import HardwareError, UsageError
+from firmware_host.gpio.choice import open_port
 from firmware_host.gpio.port import GpioPort
+from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.stage import Stage
 from firmware_host.profile import LampTable, Profile
 
@@ -48,25 +52,39 @@ class Scanner:
     truth: Callable[[Frame], float | None] | None
 
     def close(self) -> None:
-        """The one way out: pulses end, drivers and lamp off, camera and pins given back. Safe to call twice."""
-        self.stage.shutdown()
-        self.lamp.off()
-        self.camera.close()
+        """The one way out: pulses end, drivers and lamp off, the camera given back. Safe to call twice.
+
+        The pins are left as they are then. As inputs they would float, and most drivers take that for "on".
+        """
+        with ExitStack() as everything:  # each of them, whatever the others raise
+            everything.callback(self.camera.close)
+            everything.callback(self.lamp.off)
+            everything.callback(self.stage.shutdown)
 
 
 def open_scanner(profile: Profile, seed: int, slide: Path | None, cancel: CancelToken) -> Scanner:
     """Open the scanner that the profile describes; everything is off and nothing has moved.
 
     :param seed, slide: of the emulated slide; not used on hardware.
-    :raises HardwareError: a driver is missing or does not answer.
+    :raises HardwareError: a driver is missing or does not answer. :raises UsageError: only half of it is emulated.
     """
-    from firmware_host.gpio.rpi_gpio import RpiGpio
+    emulated = {profile.hardware.gpio == "emulated", profile.hardware.camera == "emulated"}
+    if len(emulated) > 1:
+        raise UsageError(f"profile {profile.name}: hardware.gpio and hardware.camera are emulated both, or neither is")
+    return _emulated(profile, seed, slide, cancel) if True in emulated else _real(profile, cancel)
 
-    if profile.hardware.gpio != "emulated":
-        raise HardwareError(
-            f"profile {profile.name}: the drivers {profile.hardware.gpio} and {profile.hardware.camera} "
-            "are not part of this version yet; scan with the profile 'emulated'"
-        )
+
+def _real(profile: Profile, cancel: CancelToken) -> Scanner:
+    """Pins first, so that the motors are off while everything else starts."""
+    clock = MonotonicClock()
+    gpio = open_port(profile.hardware)
+    stage = Stage(profile, gpio, clock, cancel)
+    lamp = Lamp(profile.lamp, gpio)
+    camera = PiCamera(profile.camera, clock)
+    return Scanner(profile, clock, camera, stage, lamp, gpio, cancel, truth=None)
+
+
+def _emulated(profile: Profile, seed: int, slide: Path | None, cancel: CancelToken) -> Scanner:
     try:
         from firmware_host.twin.emulation import Emulation
     except ImportError as error:

@@ -65,6 +65,10 @@ class CameraTable(_Table):
     trigger: bool = Field(
         False, description="an exposure begins when it is asked for; else frames come at the camera's own pace"
     )
+    gain: float = Field(1.0, ge=1, le=64, description="of the sensor, fixed during a scan")
+    colour_gains: tuple[Annotated[float, Field(ge=0.1, le=32)], Annotated[float, Field(ge=0.1, le=32)]] = Field(
+        (2.0, 2.0), description="of red and of blue over green, fixed during a scan; the flat field does the rest"
+    )
     timeout_s: float = Field(ge=0.1, le=60)
 
     @model_validator(mode="after")
