@@ -8,6 +8,7 @@ from firmware_host.cli.collect import collect
 from firmware_host.cli.doctor import doctor
 from firmware_host.cli.errors import run_app
 from firmware_host.cli.keys import keys
+from firmware_host.cli.manual import capture, focus, home, jog, lamp
 from firmware_host.cli.profiles import profiles
 from firmware_host.cli.replay import focus_replay
 from firmware_host.cli.scan import scan
@@ -15,6 +16,8 @@ from firmware_host.cli.scan import scan
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Scan slides with a motorised microscope.")
 app.command()(scan)
 app.command()(collect)
+for command in (home, jog, lamp, capture, focus):
+    app.command()(command)
 app.command("focus-replay")(focus_replay)
 app.command()(profiles)
 app.command()(doctor)

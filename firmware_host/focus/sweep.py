@@ -14,6 +14,8 @@ from firmware_host.optics import Objective
 from firmware_host.profile import FocusTable
 
 _LEAST_CONTRAST = 0.25  # a curve that varies less says nothing
+WIDE_HALF_DOF, WIDE_STEP_DOF = 90.0, 5.0
+"""How far and how finely `search_wide` looks when nothing is known of a slide."""
 
 
 @dataclass(frozen=True)

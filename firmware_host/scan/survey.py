@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
 from firmware_host.focus.eye import Eye
-from firmware_host.focus.sweep import ContrastSweep, search_wide
+from firmware_host.focus.sweep import WIDE_HALF_DOF, WIDE_STEP_DOF, ContrastSweep, search_wide
 from firmware_host.hardware import Scanner
 from firmware_host.profile import Profile
 from firmware_host.scan.light import FlatField, absorbances, empty_level, view_means
@@ -18,8 +18,6 @@ from firmware_host.scan.plan import Region, Site, grid_sites, serpentine, sites_
 
 _EMPTY_FRAMES = 5
 _FOCUS_TRIES = 6
-_WIDE_HALF_DOF = 90.0
-_WIDE_STEP_DOF = 5.0
 
 
 @dataclass(frozen=True)
@@ -134,12 +132,12 @@ def _first_focus(scanner: Scanner, eye: Eye, sweep: ContrastSweep, places: list[
     middle_um = (z.soft_min_um + z.soft_max_um) / 2
     for place in places:
         scanner.stage.move_to(x_um=place.x_um, y_um=place.y_um)
-        rough_um = search_wide(scanner.stage, eye, middle_um, _WIDE_HALF_DOF * dof_um, _WIDE_STEP_DOF * dof_um)
+        rough_um = search_wide(scanner.stage, eye, middle_um, WIDE_HALF_DOF * dof_um, WIDE_STEP_DOF * dof_um)
         if rough_um is not None:
             found = sweep.search(rough_um)
             if found.z_um is not None:
                 return found.z_um
     raise UsageError(
-        f"focus: nothing sharp found within {_WIDE_HALF_DOF * dof_um:.0f} um of z = {middle_um:.0f} um at "
+        f"focus: nothing sharp found within {WIDE_HALF_DOF * dof_um:.0f} um of z = {middle_um:.0f} um at "
         f"{len(places)} places; check the slide's seat, the objective and the lamp"
     )

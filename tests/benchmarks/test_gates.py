@@ -1,4 +1,4 @@
-"""Gates that are violated on purpose are caught, each by name. (A slower inference: test_compare.py.)"""
+"""Gates that are violated on purpose are caught, each by name. (A slower inference: test_comparison.py.)"""
 
 from __future__ import annotations
 
