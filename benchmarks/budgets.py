@@ -21,6 +21,7 @@ class Budget:
 
     :param most, least: the limit; exactly one of them.
     :param needs: a package without which there is no such row.
+    :param emulated: only an emulated scanner has such a row, or a time so exact.
     """
 
     suite: str
@@ -29,6 +30,7 @@ class Budget:
     most: float | None = None
     least: float | None = None
     needs: str | None = None
+    emulated: bool = False
 
     @property
     def limit(self) -> float:

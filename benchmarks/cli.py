@@ -15,6 +15,7 @@ from benchmarks.budgets import judged, shipped_budgets
 from benchmarks.compare import PROCESSES, checkout
 from benchmarks.compare import compare as compared
 from benchmarks.environment import environment
+from benchmarks.machine import Machine
 from benchmarks.measure import Row
 from benchmarks.page import PICTURE, page, picture, with_summary
 from benchmarks.results import read_results, write_results
@@ -22,6 +23,7 @@ from benchmarks.suites import GATED, SUITES, WAYS
 from firmware_host.cli.errors import run_app
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.profile import load_profile
+from firmware_host.scan.plan import parse_region
 from firmware_host.whole_file import write_whole
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure latency, and hold it to budgets.")
@@ -34,8 +36,11 @@ def run(
         typer.Option(help=f"One of {', '.join(SUITES)}; several: name it again. Default: {', '.join(GATED)}."),
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="Of the scanner this runs on: its GPIO, its bundle, its frames. Motors stay off.")
+        str, typer.Option(help="Of the scanner this runs on. Only focus and scan move its stage, within --region.")
     ] = "emulated",
+    region: Annotated[
+        str | None, typer.Option(help="Real scanner: X0,Y0,X1,Y1 in mm, where focus and scan may go; with tissue.")
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the figures and the environment here.")
     ] = None,
@@ -44,8 +49,9 @@ def run(
     for name in suite or ():
         if name not in SUITES:
             raise UsageError(f"suite {name}: not known; choose among {', '.join(SUITES)}")
-    opened = load_profile(profile)
-    rows = judged([row for name in suite or GATED for row in SUITES[name](opened)], shipped_budgets())
+    machine = Machine(load_profile(profile), None if region is None else parse_region(region))
+    measured = [row for name in suite or GATED for row in SUITES[name](machine)]
+    rows = judged(measured, [each for each in shipped_budgets() if machine.is_emulated or not each.emulated])
     _print(rows)
     if json_path is not None:
         write_results(json_path, environment(), rows)

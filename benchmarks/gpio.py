@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, row
 from firmware_host.clock import MonotonicClock
 from firmware_host.gpio.choice import open_port
@@ -11,7 +12,7 @@ from firmware_host.gpio.port import GpioPort
 from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.axis import Axis
 from firmware_host.motion.pulse import PulseEngine, PulseTrain
-from firmware_host.profile import AXES, AxisName, Profile
+from firmware_host.profile import AXES, AxisName
 from firmware_host.twin.board import EmulatedBoard
 
 _SUITE = "gpio"
@@ -35,10 +36,11 @@ class _Recorder:
         self.times_ns.setdefault(pin, []).append(self._clock.now_ns())
 
 
-def gpio(profile: Profile) -> list[Row]:
+def gpio(machine: Machine) -> list[Row]:
     """Moves as the profile allows them, played on this machine's clock, over its GPIO."""
+    profile = machine.profile
     clock = MonotonicClock()
-    port = RpiGpio(EmulatedBoard(clock)) if profile.hardware.gpio == "emulated" else open_port(profile.hardware)
+    port = RpiGpio(EmulatedBoard(clock)) if machine.is_emulated else open_port(profile.hardware)
     for name in AXES:
         table = profile.axes.of(name)
         port.setup_output(table.enable_pin, True)  # off: no motor moves

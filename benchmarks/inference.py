@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, ratio, row, timed, times_in_turn
 from firmware_host.bundle import Bundle, find_bundle, read_bundle
 from firmware_host.errors import HardwareError
@@ -47,8 +48,9 @@ print(bare, peak())
 """
 
 
-def inference(profile: Profile) -> list[Row]:
+def inference(machine: Machine) -> list[Row]:
     """Cut a field's patches, ask the network, vote; parts of it; and the memory of a process that does nothing else."""
+    profile = machine.profile
     bundle = read_bundle(find_bundle(profile.bundle), trusted_keys())
     size_px = bundle.patch_rule.size_px
     times = times_in_turn(inference_ways(profile), 50)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, timed
-from firmware_host.profile import Profile
 
 
-def loader(_profile: Profile) -> list[Row]:
+def loader(_machine: Machine) -> list[Row]:
     """Whether training waits for its data: a lesson drawn, developed, seen, and learnt from."""
     import torch
 

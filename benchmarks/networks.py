@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, timed
 from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN
-from firmware_host.profile import Profile
 
 _NETWORKS = (  # width, stride of the stem, spectra, size of a patch in pixels
     (0.5, 4, 512, 128),
@@ -23,7 +23,7 @@ _NETWORKS = (  # width, stride of the stem, spectra, size of a patch in pixels
 )
 
 
-def networks(_: Profile) -> list[Row]:
+def networks(_: Machine) -> list[Row]:
     """What width, stem, spectra and the patch's size cost: an area of 16 patches of 128 px, FP32."""
     from export.onnx import to_onnx
     from training.network import FocusNetwork

@@ -15,13 +15,15 @@ _HEAD = """# Benchmarks
 
 Written by `wsi-bench report`; not by hand. To measure your own board, and to lay it beside these:
 
-    wsi-bench run --json mine.json [--profile mine.toml]
+    wsi-bench run --json mine.json [--profile mine.toml --region 10,5,12,7]
     wsi-bench report mine.json other-board.json
     wsi-bench compare main HEAD            # two versions on this machine, call by call; fails where HEAD is slower
 
 With `--profile`, `gpio` plays its moves over that scanner's own pins, the drivers switched off, and `inference` and
-`preprocess` take its bundle and its frames. The results are a list of rows beside the environment: `suite`, `name`,
-`unit`, `value`, `p50`, `p90`, `p99`, `ci_low`, `ci_high`, `n`, `budget`, `passed`.
+`preprocess` take its bundle and its frames. With `--region X0,Y0,X1,Y1`, in mm, `focus` and `scan` scan there.
+
+The results are a list of rows beside the environment: `suite`, `name`, `unit`, `value`, `p50`, `p90`, `p99`, `ci_low`,
+`ci_high`, `n`, `budget`, `passed`.
 
 Times of `focus`, `scan` and `accuracy` are those of the emulated scanner's own clock, to the nanosecond the same on
 every machine that decides alike. The others are this machine's. Value: the median, or the mean where a row is about a

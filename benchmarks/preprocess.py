@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, timed_in_turn
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.patches import cut_patches
@@ -22,8 +23,9 @@ _SUITE = "preprocess"
 _RUNS = 30
 
 
-def preprocess(profile: Profile) -> list[Row]:
+def preprocess(machine: Machine) -> list[Row]:
     """A frame of the profile's camera; and with the disk in it."""
+    profile = machine.profile
     with tempfile.TemporaryDirectory() as scratch:
         folder, quality = ScanFolder(Path(scratch) / "scan"), profile.scan.jpeg_quality
         tile = _tissue_like((profile.camera.height_px, profile.camera.width_px), 0)

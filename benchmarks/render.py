@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, timed
 from firmware_host.optics import Objective
-from firmware_host.profile import Profile
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.pupil import Aberrations, colour_transfers
 from firmware_host.twin.section import ProceduralSection
@@ -18,7 +18,7 @@ from firmware_host.twin.slide import draw_surface
 _CENTRE_UM = (1000.0, 1000.0)
 
 
-def render(_: Profile) -> list[Row]:
+def render(_: Machine) -> list[Row]:
     """The twin's picture of a 1024 x 1024 colour field: another height, another place, and tissue never seen."""
     shape = (1024, 1024)
     section = ProceduralSection(1, 0.25, _CENTRE_UM, 2400, 2.0)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from benchmarks.machine import Machine
 from benchmarks.measure import Row, timed_in_turn
 from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.inference.selftest import made_up_patches
-from firmware_host.profile import Profile
 from firmware_host.trust import trusted_keys
 
 _PATCHES = 16
@@ -51,7 +51,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
 }
 
 
-def runtime(_: Profile) -> list[Row]:
+def runtime(_: Machine) -> list[Row]:
     """INT8 and FP32, in turn."""
     bundle = read_bundle(find_bundle("focus-20x.wsimodel"), trusted_keys())
     first, second = made_up_patches(_PATCHES, bundle.patch_rule.size_px)

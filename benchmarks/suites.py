@@ -1,6 +1,6 @@
 """The suites by name. Each is a file of its own, with a function that measures and returns rows.
 
-A suite is given the profile of the machine it runs on. Those that scan use emulated ones of their own.
+A suite is given the machine it runs on. On an emulated one those that scan have scanners of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from benchmarks.focus import focus
 from benchmarks.gpio import gpio
 from benchmarks.inference import inference, inference_ways
 from benchmarks.loader import loader
+from benchmarks.machine import Machine
 from benchmarks.measure import Row
 from benchmarks.networks import networks
 from benchmarks.preprocess import preprocess, preprocess_ways
@@ -20,7 +21,7 @@ from benchmarks.runtime import runtime
 from benchmarks.scan import scan
 from firmware_host.profile import Profile
 
-Suite = Callable[[Profile], list[Row]]
+Suite = Callable[[Machine], list[Row]]
 
 GATED: dict[str, Suite] = {
     "inference": inference,

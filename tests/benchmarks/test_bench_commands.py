@@ -13,8 +13,14 @@ from benchmarks.budgets import Budget
 from benchmarks.measure import figure, row
 from benchmarks.page import page
 from benchmarks.results import SCHEMA, read_results
+from benchmarks.scans import Field, Scanned
 from benchmarks.suites import GATED, SUITES
+from firmware_host.clock import PHASES
 from firmware_host.errors import ScannerError, UsageError
+from firmware_host.profile import Profile
+from firmware_host.scan.plan import Region
+from firmware_host.scan.session import Method
+from firmware_host.slide.summary import summarise
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +58,37 @@ def test_a_broken_budget_fails_by_name_and_the_figures_are_kept(
     with pytest.raises(ScannerError, match="budget: focus: x: 2 s, 1"):
         invoke("run", "--suite", "focus", "--json", str(out))
     assert read_results(out).rows[1].passed is False
+
+
+@pytest.mark.parametrize("suite", ["focus", "scan"])
+def test_a_real_stage_is_not_moved_without_a_region(suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match=f"suite {suite}: it moves the stage of rpi5-imx477-20x: .*give --region"):
+        invoke("run", "--suite", suite, "--profile", "rpi5-imx477-20x")
+
+
+def test_a_real_scanner_scans_its_region_and_is_not_held_to_the_emulated_ones_budgets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    asked = []
+    ms = dict.fromkeys(PHASES, 0.0) | {"move": 200.0, "settle": 85.0, "expose": 900.0}
+
+    def on_the_slide(profile: Profile, method: Method, region: Region, calibration: bool) -> Scanned:
+        asked.append((profile.name, method, region))
+        fields = [Field("focused", 2, ms, None)] * 3
+        return Scanned(profile, fields, 3, summarise([], 1.0), 3_000_000, 1.0, 100.0)
+
+    monkeypatch.setattr("benchmarks.focus.scan_part", on_the_slide)
+    monkeypatch.setattr("benchmarks.scan.scan_part", on_the_slide)
+    board = ("--profile", "rpi5-imx477-20x", "--region", "1,2,3,4")
+    told = invoke("run", "--suite", "focus", "--suite", "scan", "--suite", "accuracy", *board)
+    region = Region(1000, 2000, 3000, 4000)
+    methods = ("two-shot", "sweep", "two-shot")
+    assert asked == [("rpi5-imx477-20x", method, region) for method in methods]
+    assert "within DoF/2" not in told, "a real scanner knows no truth"
+    assert "1.185 s" in told
+    assert "NOT KEPT" not in told
 
 
 def test_an_unknown_suite_is_told_before_anything_runs() -> None:
