@@ -7,12 +7,13 @@ import functools
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.energy import find_meter
 from benchmarks.machine import Machine
 from benchmarks.measure import Row, ratio, row, timed, times_in_turn
 from firmware_host.bundle import Bundle, find_bundle, read_bundle
@@ -53,7 +54,8 @@ def inference(machine: Machine) -> list[Row]:
     profile = machine.profile
     bundle = read_bundle(find_bundle(profile.bundle), trusted_keys())
     size_px = bundle.patch_rule.size_px
-    times = times_in_turn(inference_ways(profile), 50)
+    ways = inference_ways(profile)
+    times = times_in_turn(ways, 50)
     int8 = times[f"{_DECIDE}int8"]
     others = {name.removeprefix(_DECIDE): taken for name, taken in times.items() if name.startswith(_DECIDE)}
     return [
@@ -61,6 +63,7 @@ def inference(machine: Machine) -> list[Row]:
         *(ratio(_SUITE, f"decide: int8 to {name}", int8, taken) for name, taken in others.items() if name != "int8"),
         timed(_SUITE, "load int8, first answer", lambda: OrtPatchModel(bundle.graphs.int8, size_px), 5, warm_up=1),
         *_memory(profile.bundle, profile.focus.patches),
+        *_energy({name: way for name, way in ways.items() if name.startswith(_DECIDE)}),
     ]
 
 
@@ -120,6 +123,17 @@ def _torch() -> PatchModel:
     network, _ = load_checkpoint(Path("focus-20x"))
     network.eval().backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TorchModel(network)
+
+
+def _energy(ways: Mapping[str, Callable[[], object]]) -> list[Row]:
+    """Where the machine tells."""
+    meter = find_meter()
+    if meter is None:
+        return []
+    return [
+        row(_SUITE, f"energy of the {meter.what}, {name}", "mJ", [1000 * meter.measure(way) for _ in range(5)])
+        for name, way in ways.items()
+    ]
 
 
 def _memory(bundle: str, patches: int) -> list[Row]:

@@ -22,6 +22,8 @@ Written by `wsi-bench report`; not by hand. To measure your own board, and to la
 With `--profile`, `gpio` plays its moves over that scanner's own pins, the drivers switched off, and `inference` and
 `preprocess` take its bundle and its frames. With `--region X0,Y0,X1,Y1`, in mm, `focus` and `scan` scan there.
 
+`inference` has rows of energy where the machine tells: a Jetson, a Raspberry Pi 5, Intel and AMD processors to root.
+
 The results are a list of rows beside the environment: `suite`, `name`, `unit`, `value`, `p50`, `p90`, `p99`, `ci_low`,
 `ci_high`, `n`, `budget`, `passed`.
 
