@@ -70,9 +70,9 @@ def find_meter(root: Path = Path("/")) -> Meter | None:
     for folder in sorted(root.glob("sys/class/powercap/intel-rapl:0")):
         try:
             (folder / "energy_uj").read_text()
+            return CounterMeter(folder)
         except OSError:
             continue  # for root alone
-        return CounterMeter(folder)
     return None
 
 
