@@ -64,8 +64,9 @@ class PiCamera:
         self._first_ns = self._last_ns = 0
         self._guard = Guard("camera")
         module = library if library is not None else _library()
+        self._camera: Any = None
         try:
-            self._camera: Any = self._guard.call(module.Picamera2, _START_S)
+            self._camera = self._guard.call(module.Picamera2, _START_S)
         except IndexError as error:
             raise HardwareError(
                 "camera: none was found; check its cable, then `rpicam-hello --list-cameras`"
@@ -152,14 +153,22 @@ class PiCamera:
         self._guard.call(self._camera.stop, _START_S)
         self._start()
 
+    def _forget_requests(self) -> None:
+        """A capture that has timed out stays in the library's queue; whatever is asked next would wait behind it."""
+        self._guard.call(self._camera.cancel_all_and_flush, _START_S)
+
     def _request(self, not_before_ns: int | None, timeout_s: float) -> Any:
         """:raises TimeoutError: none came. :raises HardwareError: the library itself hangs."""
         camera = self._camera
         if camera is None:
             raise HardwareError("camera: it was closed; start the scanner again")
-        return self._guard.call(
-            lambda: camera.capture_request(wait=timeout_s, flush=not_before_ns), timeout_s + _SLACK_S
-        )
+        try:
+            return self._guard.call(
+                lambda: camera.capture_request(wait=timeout_s, flush=not_before_ns), timeout_s + _SLACK_S
+            )
+        except TimeoutError:
+            self._forget_requests()
+            raise
 
     def _frame(self, not_before_ns: int, timeout_s: float) -> Frame:
         request = self._request(not_before_ns, timeout_s)

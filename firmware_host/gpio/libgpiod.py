@@ -5,6 +5,7 @@ Unverified on a board: held against the package's own signatures (`tests/firmwar
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import select
 import threading
@@ -24,8 +25,9 @@ _POLL_S = 0.1
 class LibGpiod:
     """GpioPort by the line numbers of one chip, which on a Raspberry Pi are the BCM numbers.
 
-    Edges are reported by a thread of its own. A callback that raises, or a chip that goes away, is told by the next
-    call: inputs that nobody watches any more must not go unnoticed.
+    Edges are reported by a thread of its own. When it ends, by a callback that raises or a chip that goes away, every
+    callback is made once, as if its edge had come, and reading is refused from then on: safety inputs that nobody
+    watches any more stop the motion. Writing is not, or nothing could be switched off.
 
     :param chip: device file, e.g. /dev/gpiochip0. :param library: gpiod, or what stands for it.
     :raises HardwareError: the library is not installed.
@@ -61,8 +63,6 @@ class LibGpiod:
         self._set(pin, "set as input", self._input(pull))
 
     def write(self, pin: int, level: bool) -> None:
-        if self._fault is not None:
-            raise self._lost()
         try:
             self._requests[pin].set_value(pin, self._high if level else self._low)
         except KeyError:
@@ -136,6 +136,9 @@ class LibGpiod:
         except Exception as error:
             if not self._closing.is_set():
                 self._fault = error
+                for pin, callback in tuple(self._callbacks.items()):
+                    with contextlib.suppress(Exception):  # the others are called whatever this one does
+                        callback(pin)
 
     def _lost(self) -> HardwareError:
         return HardwareError(f"GPIO: its inputs are not watched any more: {self._fault}; start the scanner again")

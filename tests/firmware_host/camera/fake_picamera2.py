@@ -45,6 +45,7 @@ class Picamera2:
         self.fake = fake
         self.started = False
         self.held = 0
+        self.queued = 0  # captures that have timed out, and are still waited for
         self._frames_since_start = 0
         if fake.absent:
             raise IndexError("list index out of range")
@@ -75,12 +76,15 @@ class Picamera2:
         self.started, self._frames_since_start = True, 0
 
     def stop(self) -> None:
-        if self.fake.stop_hangs:
+        if self.fake.stop_hangs or self.queued:
             self.fake.released.wait(60)
         self.started = False
 
     def close(self) -> None:
         self.stop()
+
+    def cancel_all_and_flush(self) -> None:
+        self.queued = 0
 
     def capture_request(self, wait: float, flush: int | None) -> CompletedRequest:
         assert self.started
@@ -91,6 +95,7 @@ class Picamera2:
         if self.fake.silent_for > 0:
             self.fake.silent_for -= 1
             clock.wait_until(clock.now_ns() + round(wait * 1e9), "wait")
+            self.queued += 1
             raise TimeoutError
         self._frames_since_start += 1
         earliest_ns = clock.now_ns() if flush is None else flush

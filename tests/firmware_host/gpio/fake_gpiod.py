@@ -5,10 +5,8 @@ from __future__ import annotations
 import enum
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 LINES = 28
 
@@ -157,6 +155,3 @@ class FakeGpiod:
             line.events.append(EdgeEvent(offset))
             assert line.pipe is not None
             os.write(line.pipe[1], b"!")
-
-
-Circuit = Callable[[int, bool], Any]
