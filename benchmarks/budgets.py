@@ -39,6 +39,11 @@ class Budget:
         return limit
 
     @property
+    def words(self) -> str:
+        """The limit, as a reader takes it."""
+        return f"{'at most' if self.most is not None else 'at least'} {self.limit:g}"
+
+    @property
     def applies(self) -> bool:
         """Whether there is such a row on this machine."""
         return self.needs is None or importlib.util.find_spec(self.needs) is not None

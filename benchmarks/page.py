@@ -82,8 +82,7 @@ def with_summary(text: str, results: Results) -> str:
 
 
 def _limit(row: Row) -> str:
-    budget = next(each for each in shipped_budgets() if (each.suite, each.name) == (row.suite, row.name))
-    return f"{'at most' if budget.most is not None else 'at least'} {budget.limit:g}"
+    return next(each.words for each in shipped_budgets() if (each.suite, each.name) == (row.suite, row.name))
 
 
 def _where(results: Sequence[Results]) -> str:
@@ -110,8 +109,7 @@ def _budgets(suites: set[str]) -> str:
     lines = [_line(["figure", "limit", "why"]), _line(["---"] * 3)]
     for budget in shipped_budgets():
         if budget.suite in suites:
-            limit = f"{'at most' if budget.most is not None else 'at least'} {budget.limit:g}"
-            lines.append(_line([f"{budget.suite}: {budget.name}", limit, budget.reason]))
+            lines.append(_line([f"{budget.suite}: {budget.name}", budget.words, budget.reason]))
     return (
         "## Budgets\n\nFrom `benchmarks/budgets.toml`; `wsi-bench run` fails beyond them.\n\n" + "\n".join(lines) + "\n"
     )

@@ -43,7 +43,7 @@ def build(graph: bytes, size_px: int, patches: int) -> Built:
     trt = load()
     logger = trt.Logger(trt.Logger.ERROR)
     builder = trt.Builder(logger)
-    network = parsed(trt, logger, builder, graph)
+    network, _parser = parsed(trt, logger, builder, graph)
     makers = {}
     for at in range(network.num_layers):
         layer = network.get_layer(at)

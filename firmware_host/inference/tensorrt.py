@@ -116,7 +116,7 @@ class TensorRtPatchModel:
             if engine is not None:
                 return engine
         builder = self._trt.Builder(self._logger)
-        network = parsed(self._trt, self._logger, builder, graph)
+        network, _parser = parsed(self._trt, self._logger, builder, graph)
         config = configured(self._trt, builder, size_px, self._patches, timings := cache / "timing.cache")
         plan = builder.build_serialized_network(network, config)
         if plan is None:
@@ -133,17 +133,19 @@ class TensorRtPatchModel:
         return int(self._engine.get_tensor_shape("code")[0]) if "code" in names else 0
 
 
-def parsed(trt: Any, logger: Any, builder: Any, graph: bytes) -> Any:
+def parsed(trt: Any, logger: Any, builder: Any, graph: bytes) -> tuple[Any, Any]:
     """The graph as a network of TensorRT, typed as it says: INT8 between Q and DQ nodes, float elsewhere.
 
-    :param trt: the module. :raises HardwareError: it does not take the graph, and why.
+    :param trt: the module. :returns: the network, and its parser: to be kept until the engine is built, as the
+        network's weights lie in the parser's memory.
+    :raises HardwareError: it does not take the graph, and why.
     """
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph):
         reason = parser.get_error(0).desc() if parser.num_errors else "no reason given"
         raise HardwareError(f"TensorRT does not take the graph: {': '.join(reason.splitlines()[:2])}")
-    return network
+    return network, parser
 
 
 def configured(trt: Any, builder: Any, size_px: int, patches: int, timings: Path) -> Any:
