@@ -12,7 +12,7 @@ from firmware_host.gpio.port import GpioPort
 from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.axis import Axis
 from firmware_host.motion.pulse import PulseEngine, PulseTrain
-from firmware_host.profile import AXES, AxisName
+from firmware_host.profile_tables import AXES, AxisName
 from firmware_host.twin.board import EmulatedBoard
 
 _SUITE = "gpio"

@@ -15,23 +15,9 @@ from firmware_host.errors import HardwareError, UsageError
 from firmware_host.gpio.choice import open_port
 from firmware_host.gpio.port import GpioPort
 from firmware_host.gpio.rpi_gpio import RpiGpio
+from firmware_host.lamp import Lamp
 from firmware_host.motion.stage import Stage
-from firmware_host.profile import LampTable, Profile
-
-
-class Lamp:
-    """The transmitted light, dimmed by PWM; off until it is needed."""
-
-    def __init__(self, table: LampTable, gpio: GpioPort) -> None:
-        self._table = table
-        self._gpio = gpio
-        gpio.setup_output(table.pin, False)
-
-    def on(self) -> None:
-        self._gpio.pwm(self._table.pin, self._table.frequency_hz, self._table.duty)
-
-    def off(self) -> None:
-        self._gpio.pwm(self._table.pin, self._table.frequency_hz, 0.0)
+from firmware_host.profile import Profile
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from firmware_host.camera.guard import Guard
 from firmware_host.camera.port import Exposure, Frame
 from firmware_host.clock import Clock
 from firmware_host.errors import HardwareError
-from firmware_host.profile import CameraTable
+from firmware_host.profile_tables import CameraTable
 
 _BUFFERS = 4
 _START_S = 10.0  # libcamera reads tuning files and starts the sensor

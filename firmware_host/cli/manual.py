@@ -23,7 +23,8 @@ from firmware_host.focus.contrast import brenner, luminance
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import WIDE_HALF_DOF, WIDE_STEP_DOF, ContrastSweep, search_wide
 from firmware_host.hardware import Scanner, open_scanner
-from firmware_host.profile import AXES, load_profile
+from firmware_host.profile import load_profile
+from firmware_host.profile_tables import AXES
 from firmware_host.whole_file import whole_file
 
 Profile = Annotated[str, typer.Option(help="A shipped profile's name, or a TOML file.")]

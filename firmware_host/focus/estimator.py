@@ -15,7 +15,7 @@ from firmware_host.focus.vote import vote
 from firmware_host.inference.port import PatchModel
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule, cut_patches
-from firmware_host.profile import FocusTable
+from firmware_host.profile_tables import FocusTable
 
 Images = NDArray[np.uint8]
 Code = NDArray[np.float32]

@@ -14,7 +14,7 @@ from firmware_host.focus.eye import Eye
 from firmware_host.focus.result import FocusResult, FocusStage, Status, start_of_search
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.optics import Objective
-from firmware_host.profile import FocusTable
+from firmware_host.profile_tables import FocusTable
 
 _Result = Callable[[Frame, Status], FocusResult]
 

@@ -19,7 +19,7 @@ from firmware_host.focus.estimator import Estimate, TwoShotEstimator
 from firmware_host.inference.port import PatchModel
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
-from firmware_host.profile import FocusTable
+from firmware_host.profile_tables import FocusTable
 from firmware_host.stack_folder import SUFFIXES, read_height_nm
 from firmware_host.whole_file import write_whole
 

@@ -11,7 +11,7 @@ from firmware_host.focus.contrast import Peak, brenner, fit_peak, luminance
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.result import FocusResult, FocusStage, start_of_search
 from firmware_host.optics import Objective
-from firmware_host.profile import FocusTable
+from firmware_host.profile_tables import FocusTable
 
 _LEAST_CONTRAST = 0.25  # a curve that varies less says nothing
 WIDE_HALF_DOF, WIDE_STEP_DOF = 90.0, 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware_host.gpio.libgpiod import LibGpiod
 from firmware_host.gpio.port import GpioPort
 from firmware_host.gpio.rpi_gpio import open_rpi_gpio
-from firmware_host.profile import HardwareTable
+from firmware_host.profile_tables import HardwareTable
 
 
 def open_port(hardware: HardwareTable) -> GpioPort:

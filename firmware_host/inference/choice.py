@@ -15,7 +15,7 @@ from firmware_host.errors import HardwareError
 from firmware_host.inference import tensorrt
 from firmware_host.inference.ort import OrtPatchModel
 from firmware_host.inference.port import NOTHING_KNOWN, PatchModel
-from firmware_host.profile import Arithmetic
+from firmware_host.profile_tables import Arithmetic
 
 _TURNS = 9
 

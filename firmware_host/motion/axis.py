@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from firmware_host.errors import UsageError
 from firmware_host.motion.pulse import PulseTrain
 from firmware_host.motion.ramp import move_duration_s, step_times_ns
-from firmware_host.profile import AxisName, AxisTable
+from firmware_host.profile_tables import AxisName, AxisTable
 
 
 class Axis:

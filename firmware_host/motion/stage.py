@@ -15,7 +15,8 @@ from firmware_host.errors import Cancelled, HardwareError, SafetyStop
 from firmware_host.gpio.port import GpioPort
 from firmware_host.motion.axis import Axis
 from firmware_host.motion.pulse import PulseEngine, PulseTrain
-from firmware_host.profile import AXES, AxisName, Profile
+from firmware_host.profile import Profile
+from firmware_host.profile_tables import AXES, AxisName
 
 _HOMING_ORDER: tuple[AxisName, ...] = ("z", "x", "y")  # away from the objective first
 _SLOW = 0.1  # share of the homing speed for the second touch of the switch

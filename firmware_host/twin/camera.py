@@ -14,7 +14,7 @@ import numpy as np
 from firmware_host.camera.port import Exposure, Frame
 from firmware_host.clock import Clock
 from firmware_host.errors import HardwareError
-from firmware_host.profile import CameraTable
+from firmware_host.profile_tables import CameraTable
 from firmware_host.twin.column import OpticalColumn
 from firmware_host.twin.sensor import Sensor
 

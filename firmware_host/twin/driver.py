@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware_host.profile import AxisTable
+from firmware_host.profile_tables import AxisTable
 from firmware_host.twin.board import EmulatedBoard
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from firmware_host.camera.port import Frame
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import UsageError
-from firmware_host.profile import Profile, TwinTable
+from firmware_host.profile import Profile
+from firmware_host.profile_tables import TwinTable
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.camera import EmulatedCamera
 from firmware_host.twin.column import OpticalColumn

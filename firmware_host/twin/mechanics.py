@@ -6,7 +6,8 @@ import math
 from array import array
 from bisect import bisect_right
 
-from firmware_host.profile import AXES, AxisName, AxisTable, Profile, TwinAxisTable, TwinTable
+from firmware_host.profile import Profile
+from firmware_host.profile_tables import AXES, AxisName, AxisTable, TwinAxisTable, TwinTable
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.driver import StepDirDriver
 

@@ -15,7 +15,8 @@ from firmware_host.camera import picamera2
 from firmware_host.camera.picamera2 import Counts, PiCamera
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import HardwareError
-from firmware_host.profile import CameraTable, Profile
+from firmware_host.profile import Profile
+from firmware_host.profile_tables import CameraTable
 
 MS = 1_000_000
 

@@ -12,7 +12,8 @@ from firmware_host import hardware
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import HardwareError, UsageError
-from firmware_host.profile import AXES, Profile, load_profile
+from firmware_host.profile import Profile, load_profile
+from firmware_host.profile_tables import AXES
 from firmware_host.twin.board import EmulatedBoard
 
 

@@ -10,7 +10,8 @@ from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.optics import Objective
 from firmware_host.patches import PatchRule
-from firmware_host.profile import FocusTable, load_profile
+from firmware_host.profile import load_profile
+from firmware_host.profile_tables import FocusTable
 
 RULE = PatchRule(size_px=32, sampling=1 / 3, sampling_tolerance=0.1, delta_dof=2.0, min_weight=0.02)
 FOCUS = load_profile("emulated").focus

@@ -17,7 +17,7 @@ from firmware_host.errors import HardwareError
 from firmware_host.gpio.choice import open_port
 from firmware_host.gpio.libgpiod import LibGpiod
 from firmware_host.gpio.rpi_gpio import RpiGpio
-from firmware_host.profile import HardwareTable
+from firmware_host.profile_tables import HardwareTable
 from firmware_host.twin.board import EmulatedBoard
 
 CHIP = "/dev/gpiochip0"

@@ -29,7 +29,7 @@ exec {python} {folder}/program.py
 PROGRAM = f"""
 import json, struct
 from firmware_host.gpio.choice import open_port
-from firmware_host.profile import HardwareTable
+from firmware_host.profile_tables import HardwareTable
 def register(offset):
     with open("/dev/gpiomem", "rb") as page:
         page.seek(offset)

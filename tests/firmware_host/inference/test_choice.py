@@ -14,7 +14,7 @@ from firmware_host.bundle import Bundle, find_bundle, read_bundle
 from firmware_host.errors import HardwareError
 from firmware_host.inference.choice import choose, quickest
 from firmware_host.inference.port import NOTHING_KNOWN
-from firmware_host.profile import Arithmetic
+from firmware_host.profile_tables import Arithmetic
 from firmware_host.trust import trusted_keys
 
 

@@ -10,7 +10,8 @@ from firmware_host.cancel import CancelToken
 from firmware_host.clock import Phase, VirtualClock
 from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.stage import Stage
-from firmware_host.profile import AXES, AxisName, Profile, load_profile
+from firmware_host.profile import Profile, load_profile
+from firmware_host.profile_tables import AXES, AxisName
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.driver import DriverCounts
 from firmware_host.twin.mechanics import Machine

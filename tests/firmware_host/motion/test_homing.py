@@ -6,7 +6,7 @@ import pytest
 from rig import SHIPPED, Rig, changed, homed_rig, near_rig
 
 from firmware_host.errors import Cancelled, HardwareError
-from firmware_host.profile import AXES, AxisName
+from firmware_host.profile_tables import AXES, AxisName
 
 
 @pytest.mark.parametrize("start_um", [-400.0, -230.0, -200.0, -199.0, -150.0, 700.0])

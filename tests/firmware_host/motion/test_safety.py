@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rig import Rig, homed_rig, near_rig
 
 from firmware_host.errors import Cancelled, HardwareError, SafetyStop
-from firmware_host.profile import AXES
+from firmware_host.profile_tables import AXES
 
 STOP_PIN = 4
 _SHARED: list[Rig] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rig import Rig, homed_rig
 
-from firmware_host.profile import AXES, AxisName
+from firmware_host.profile_tables import AXES, AxisName
 
 
 def last_edge_ns(rig: Rig, name: AxisName) -> int:

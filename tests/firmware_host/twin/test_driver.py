@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from firmware_host.clock import VirtualClock
-from firmware_host.profile import AxisTable, load_profile
+from firmware_host.profile import load_profile
+from firmware_host.profile_tables import AxisTable
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.driver import DriverCounts, StepDirDriver
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from firmware_host.clock import VirtualClock
 from firmware_host.motion.ramp import step_times_ns
-from firmware_host.profile import AxisTable, TwinAxisTable, load_profile
+from firmware_host.profile import load_profile
+from firmware_host.profile_tables import AxisTable, TwinAxisTable
 from firmware_host.twin.board import EmulatedBoard
 from firmware_host.twin.mechanics import Machine, MotorAxis
 
