@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c co
 SEED   ?= 1
 OUT    ?= scans/seed-$(SEED)
 
-.PHONY: scan test lint bench model clean
+.PHONY: scan test lint bench gpio-test model clean
 
 scan: $(VENV)/.host                      ## scan an emulated slide; prints where the slide and the report are
 	@rm -rf $(OUT)
@@ -20,6 +20,9 @@ lint: $(VENV)/.development
 
 bench: $(VENV)/.development              ## the budgets that every push must keep; `wsi-bench run` has more
 	@$(BIN)/wsi-bench run --suite inference --suite preprocess --suite gpio --suite focus
+
+gpio-test: $(VENV)/.development          ## the GPIO and PWM drivers on a real kernel, in QEMU; says what it needs
+	@$(BIN)/python tests/qemu/gpio_kernel.py
 
 model: $(VENV)/.development              ## twin -> stacks -> training -> INT8 -> signed bundle, from nothing
 	@$(BIN)/wsi-export model --workdir build/model

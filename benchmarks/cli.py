@@ -17,7 +17,7 @@ from benchmarks.compare import compare as compared
 from benchmarks.environment import environment
 from benchmarks.machine import Machine
 from benchmarks.measure import Row
-from benchmarks.page import PICTURE, page, picture, with_summary
+from benchmarks.page import PICTURE, Figures, page, picture, with_figures
 from benchmarks.results import read_results, write_results
 from benchmarks.suites import GATED, SUITES, WAYS
 from firmware_host.cli.errors import run_app
@@ -103,14 +103,20 @@ def report(
             exists=True, dir_okay=False, help="Renew the figures of the first board in this page (README.md)."
         ),
     ] = None,
+    safety_in: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Renew the times of the suite safety here (docs/safety.md)."),
+    ] = None,
 ) -> None:
     """Lay the figures of several boards side by side."""
     results = [read_results(path) for path in files]
     text = page(results)
-    if summary_in is not None:
-        write_whole(summary_in, with_summary(summary_in.read_text(), results[0]).encode())
-        print(f"figures {summary_in}")
-    if out is None and summary_in is not None:
+    wanted: dict[Figures, Path | None] = {"summary": summary_in, "safety": safety_in}
+    for what, where in wanted.items():
+        if where is not None:
+            write_whole(where, with_figures(where.read_text(), results[0], what).encode())
+            print(f"figures {where}")
+    if out is None and any(wanted.values()):
         return
     if out is None:
         print(text, end="")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from benchmarks.budgets import shipped_budgets
 from benchmarks.measure import Row
 from benchmarks.results import Results
+from benchmarks.safety import OFF_AFTER
 from firmware_host.clock import PHASES
 from firmware_host.errors import UsageError
 from firmware_host.slide import charts
@@ -33,7 +35,8 @@ mean; then its 95 % confidence interval by bootstrap, percentiles, how many were
 """
 
 
-_OPEN, _CLOSE = "<!-- figures: wsi-bench report --summary-in -->\n", "<!-- end of figures -->"
+Figures = Literal["summary", "safety"]
+_CLOSE = "<!-- end of figures -->"
 PICTURE = "benchmarks.svg"
 _BARS = {
     "physical floor": "floor",
@@ -65,20 +68,37 @@ def page(results: Sequence[Results]) -> str:
     return "\n".join(parts)
 
 
-def with_summary(text: str, results: Results) -> str:
-    """A page with the figures that have budgets between its two marks, in place of what was there.
+def with_figures(text: str, results: Results, what: Figures) -> str:
+    """A page with the figures between its two marks, in place of what was there.
 
     :raises UsageError: the marks are not there, once and in order.
     """
-    before, opened, rest = text.partition(_OPEN)
+    opening = f"<!-- figures: wsi-bench report --{what}-in -->\n"
+    before, opened, rest = text.partition(opening)
     old, closed, after = rest.partition(_CLOSE)
-    if not opened or not closed or _OPEN in old + after:
-        raise UsageError(f"page: put {_OPEN.strip()} and {_CLOSE.strip()} where the figures are to be")
-    rows = [_line(["", "", "limit"]), _line(["---"] * 3)]
-    for row in (row for row in results.rows if row.budget is not None):
-        rows.append(_line([f"{row.suite}: {row.name}", _value(row), _limit(row)]))
+    if not opened or not closed or opening in old + after:
+        raise UsageError(f"page: put {opening.strip()} and {_CLOSE} where the figures are to be")
+    rows = _summary(results) if what == "summary" else _safety(results)
     told = f"On {results.where}, commit {results.environment.get('commit')}:\n\n"
-    return f"{before}{_OPEN}{told}" + "\n".join(rows) + f"\n{_CLOSE}{after}"
+    return f"{before}{opening}{told}" + "\n".join(rows) + f"\n{_CLOSE}{after}"
+
+
+def _summary(results: Results) -> list[str]:
+    rows = [_line(["", "", "limit"]), _line(["---"] * 3)]
+    budgeted = (row for row in results.rows if row.budget is not None)
+    return rows + [_line([f"{row.suite}: {row.name}", _value(row), _limit(row)]) for row in budgeted]
+
+
+def _safety(results: Results) -> list[str]:
+    """A line for each moment of a scan, a column for each cause: until the motors are off, ms."""
+    off_ms: dict[str, dict[str, float]] = {}
+    for row in results.rows:
+        if row.suite == "safety" and row.name.endswith(OFF_AFTER):
+            cause, _, moment = row.name.removesuffix(OFF_AFTER).partition("; ")
+            off_ms.setdefault(moment, {})[cause] = row.value
+    causes = list(dict.fromkeys(cause for each in off_ms.values() for cause in each))
+    rows = [_line(["", *causes]), _line(["---"] * (1 + len(causes)))]
+    return rows + [_line([moment, *(f"{each[cause]:.0f}" for cause in causes)]) for moment, each in off_ms.items()]
 
 
 def _limit(row: Row) -> str:

@@ -78,7 +78,7 @@ def profile_of(scanner: Scanner) -> Profile:
         profile = load_profile(scanner)
         focus = profile.focus.model_copy(update={"arithmetic": "int8"})  # not what is quickest on this machine
         # The same motors on the emulated machine, which is smaller: only the soft limits differ.
-        on_twin = {"hardware": emulated.hardware, "twin": emulated.twin, "axes": emulated.axes}
+        on_twin = {each: getattr(emulated, each) for each in ("hardware", "twin", "axes", "lamp")}
         return profile.model_copy(update={**on_twin, "focus": focus})
     power, na = scanner.split("x/")
     objective = emulated.objective.model_copy(update={"magnification": float(power), "na": float(na)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.accuracy import accuracy
+from benchmarks.calibrate import calibrate
 from benchmarks.focus import focus
 from benchmarks.gpio import gpio
 from benchmarks.inference import inference, inference_ways
@@ -16,8 +17,10 @@ from benchmarks.machine import Machine
 from benchmarks.measure import Row
 from benchmarks.networks import networks
 from benchmarks.preprocess import preprocess, preprocess_ways
+from benchmarks.pulses import pulses
 from benchmarks.render import render
 from benchmarks.runtime import runtime
+from benchmarks.safety import safety
 from benchmarks.scan import scan
 from firmware_host.profile import Profile
 
@@ -33,7 +36,16 @@ GATED: dict[str, Suite] = {
 }
 """Those that run where none is named, in CI too."""
 
-SUITES: dict[str, Suite] = {**GATED, "runtime": runtime, "networks": networks, "render": render, "loader": loader}
+SUITES: dict[str, Suite] = {
+    **GATED,
+    "runtime": runtime,
+    "networks": networks,
+    "render": render,
+    "loader": loader,
+    "calibrate": calibrate,
+    "safety": safety,
+    "pulses": pulses,
+}
 
 WAYS: dict[str, Callable[[Profile], Mapping[str, Callable[[], object]]]] = {
     "inference": inference_ways,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Literal, Protocol, get_args
 
 Phase = Literal["move", "settle", "expose", "readout", "infer", "write", "wait"]
@@ -52,14 +53,35 @@ class VirtualClock:
         self._work_ns = dict(work_ns or {})
         self._booked = dict.fromkeys(PHASES, 0)
         self._done_ns: dict[Phase, deque[int]] = {phase: deque() for phase in PHASES}  # of pieces done beside
+        self._alarms: list[tuple[int, Callable[[], None]]] = []
+        self._amid: dict[Phase, Callable[[], None]] = {}
 
     def now_ns(self) -> int:
         return self._now_ns
 
+    def at(self, time_ns: int, action: Callable[[], None]) -> None:
+        """Call `action` once, in the wait that reaches this time: what happens to a scanner from outside."""
+        self._alarms.append((time_ns, action))
+        self._alarms.sort(key=itemgetter(0))
+
+    def amid(self, phase: Phase, action: Callable[[], None]) -> None:
+        """Call `action` once, halfway through the next wait of this phase."""
+        self._amid[phase] = action
+
     def wait_until(self, deadline_ns: int, phase: Phase) -> None:
         if deadline_ns > self._now_ns:
-            self._booked[phase] += deadline_ns - self._now_ns
-            self._now_ns = deadline_ns
+            if phase in self._amid:
+                self.at((self._now_ns + deadline_ns) // 2, self._amid.pop(phase))
+            while self._alarms and self._alarms[0][0] <= deadline_ns:
+                time_ns, action = self._alarms.pop(0)
+                self._pass(time_ns, phase)
+                action()
+            self._pass(deadline_ns, phase)
+
+    def _pass(self, until_ns: int, phase: Phase) -> None:
+        passed_ns = max(until_ns - self._now_ns, 0)
+        self._booked[phase] += passed_ns
+        self._now_ns += passed_ns
 
     @contextmanager
     def work(self, phase: Phase) -> Iterator[None]:

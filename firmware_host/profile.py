@@ -20,9 +20,11 @@ from firmware_host.profile_tables import (
     CameraTable,
     FocusTable,
     HardwareTable,
+    HealthTable,
     LampTable,
     ObjectiveTable,
     Pin,
+    PulsesTable,
     ScanTable,
     Table,
     TwinTable,
@@ -40,18 +42,19 @@ class Profile(Table):
     objective: ObjectiveTable
     camera: CameraTable
     axes: AxesTable
+    pulses: PulsesTable = PulsesTable()
     lamp: LampTable
     emergency_stop_pin: Pin | None = None
     focus: FocusTable
     scan: ScanTable
+    health: HealthTable = HealthTable()
     twin: TwinTable | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Profile:
-        emulated = (self.hardware.gpio == "emulated", self.hardware.camera == "emulated")
-        if any(emulated) and not all(emulated):
-            raise ValueError("hardware.gpio and hardware.camera must be emulated together")
-        if any(emulated) and self.twin is None:
+        if self.hardware.camera in ("opencv", "replay") and not self.camera.source:
+            raise ValueError(f"camera.source is needed with hardware.camera = {self.hardware.camera!r}")
+        if self.hardware.is_emulated and self.twin is None:
             raise ValueError("an emulated profile needs the table [twin]")
         users: dict[int, str] = {}
         for key, pin in self._pins():
@@ -98,7 +101,7 @@ def load_profile(name_or_path: str) -> Profile:
     :param name_or_path: a shipped profile's name, or the path of a TOML file.
     :raises UsageError: it does not exist, is not TOML, or a value is missing, unknown or out of range.
     """
-    text, where = _read(name_or_path)
+    text, where = profile_text(name_or_path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -114,7 +117,11 @@ def parse_profile(data: dict[str, Any], where: str) -> Profile:
         raise UsageError(f"profile {where}: {_first_problem(error)}") from error
 
 
-def _read(name_or_path: str) -> tuple[str, str]:
+def profile_text(name_or_path: str) -> tuple[str, str]:
+    """A profile as it is written, and its name for errors.
+
+    :raises UsageError: it is not there, or cannot be read.
+    """
     if "/" not in name_or_path and not name_or_path.endswith(".toml"):
         if name_or_path not in shipped_profiles():
             known = ", ".join(shipped_profiles())

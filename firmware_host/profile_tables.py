@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,12 @@ Arithmetic = Literal["auto", "int8", "fp32", "tensorrt"]
 Pin = Annotated[int, Field(ge=0, le=511, description="BCM or line number")]
 
 
+def turned(x: float, y: float, angle_deg: float) -> tuple[float, float]:
+    """A vector turned from x towards y."""
+    cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    return x * cosine - y * sine, x * sine + y * cosine
+
+
 class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -24,8 +31,24 @@ class HardwareTable(Table):
     """Which drivers serve the ports."""
 
     gpio: Literal["emulated", "rpi_gpio", "gpiod"]
-    camera: Literal["emulated", "picamera2"]
-    gpio_chip: str = Field("/dev/gpiochip0", description="for gpiod: the chip whose lines the pins are")
+    camera: Literal["emulated", "replay", "picamera2", "opencv"]
+    gpio_chip: str = Field(
+        "auto", description="for gpiod: the chip whose lines the pins are, as /dev/gpiochipN or by its label"
+    )
+    pulls: Literal["board", "external"] = Field(
+        "board", description="what pulls the inputs up: the board's own resistors, or some fitted outside"
+    )
+
+    @property
+    def is_emulated(self) -> bool:
+        """The pins lead nowhere. A recording goes with an emulated stage."""
+        return self.gpio == "emulated"
+
+    @model_validator(mode="after")
+    def _camera_and_pins_go_together(self) -> HardwareTable:
+        if self.is_emulated != (self.camera in ("emulated", "replay")):
+            raise ValueError("gpio and camera are emulated both, or neither is; replay goes with emulated gpio")
+        return self
 
 
 class ObjectiveTable(Table):
@@ -63,12 +86,26 @@ class CameraTable(Table):
         (2.0, 2.0), description="of red and of blue over green, fixed during a scan; the flat field does the rest"
     )
     timeout_s: float = Field(ge=0.1, le=60)
+    source: str = Field(
+        "",
+        description='for opencv: a number, a path such as "/dev/video0", or a GStreamer pipeline; '
+        "for replay: the folder of a z-stack, or of several",
+    )
+    rotation_deg: float = Field(
+        0.0, ge=-180, le=180, description="from the picture's right, clockwise, to where the view goes when x grows"
+    )
+    mirrored: bool = Field(False, description="the picture is mirrored: x counts the other way before the rotation")
 
     @model_validator(mode="after")
     def _exposure_fits_period(self) -> CameraTable:
         if self.exposure_ms > self.frame_period_ms:
             raise ValueError(f"exposure_ms must not exceed frame_period_ms ({self.frame_period_ms})")
         return self
+
+    def view_px(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """(right, down) by which the view goes over the picture when the stage goes by (x, y), pixels."""
+        right_um, down_um = turned(-x_um if self.mirrored else x_um, y_um, self.rotation_deg)
+        return right_um / self.pixel_um, down_um / self.pixel_um
 
 
 class AxisTable(Table):
@@ -81,12 +118,14 @@ class AxisTable(Table):
     fault_pin: Pin | None = None
     dir_positive: Literal["high", "low"]
     steps_per_um: float = Field(ge=0.01, le=1000, description="microsteps per um of carriage travel")
+    microsteps: int = Field(16, ge=1, le=256, description="per full step, as the driver's pins set them")
     max_speed_um_s: float = Field(ge=1, le=100_000)
     max_accel_um_s2: float = Field(ge=1, le=10_000_000)
     home_speed_um_s: float = Field(ge=1, le=50_000)
     soft_min_um: float = Field(ge=-1_000_000, le=1_000_000)
     soft_max_um: float = Field(ge=-1_000_000, le=1_000_000)
     takeup_um: float = Field(ge=0, le=500, description="overshoot that takes up the backlash; more than the backlash")
+    backlash_um: float | None = Field(None, ge=0, le=500, description="measured by wsi-host calibrate; for takeup_um")
     settle_ms: float = Field(ge=0, le=5000, description="from the last step until the image stands still")
     pulse_us: float = Field(ge=1, le=1000, description="how long STEP stays high")
     dir_setup_us: float = Field(ge=0, le=1000, description="DIR must stand this long before a step")
@@ -97,6 +136,8 @@ class AxisTable(Table):
             raise ValueError(f"soft_max_um must be above soft_min_um ({self.soft_min_um})")
         if self.home_speed_um_s > self.max_speed_um_s:
             raise ValueError(f"home_speed_um_s must not exceed max_speed_um_s ({self.max_speed_um_s})")
+        if self.backlash_um is not None and self.takeup_um <= self.backlash_um:
+            raise ValueError(f"takeup_um must be above backlash_um ({self.backlash_um})")
         return self
 
 
@@ -109,10 +150,21 @@ class AxesTable(Table):
         return {"x": self.x, "y": self.y, "z": self.z}[name]
 
 
+class PulsesTable(Table):
+    """What the process that makes the pulses asks of Linux."""
+
+    core: int | None = Field(default=None, ge=0, le=255, description="core to stay on, best an isolated one")
+    priority: int = Field(default=50, ge=0, le=99, description="real-time priority (SCHED_FIFO); 0: none")
+
+
 class LampTable(Table):
     pin: Pin
     frequency_hz: float = Field(ge=50, le=200_000)
     duty: float = Field(gt=0, le=1)
+    pwm_chip: str | None = Field(
+        None, description="the board's own PWM on that pin: a device, 1f00098000.pwm, or pwmchipN of /sys/class/pwm"
+    )
+    pwm_channel: int = Field(0, ge=0, le=31)
 
 
 class FocusTable(Table):
@@ -142,6 +194,25 @@ class ScanTable(Table):
     jpeg_quality: int = Field(ge=50, le=100)
 
 
+class HealthTable(Table):
+    """The board's temperature and supply during a scan. A Raspberry Pi slows itself down from 80 C on, most at 85."""
+
+    warn_c: float = Field(default=75, ge=30, le=120, description="processor's temperature that is told")
+    slow_c: float = Field(default=80, ge=30, le=120, description="from here on the scan pauses between fields")
+    stop_c: float = Field(default=90, ge=30, le=120, description="from here on it stops, and what was scanned is kept")
+    hysteresis_c: float = Field(default=5, ge=0, le=30, description="a pause ends this far below slow_c")
+    pause_s: float = Field(default=900, ge=1, le=7200, description="a pause that lasts longer stops the scan")
+    under_voltage: Literal["warn", "slow", "stop"] = Field(
+        default="slow", description="while the supply is too low; slow pauses, and stops when that does not help"
+    )
+
+    @model_validator(mode="after")
+    def _temperatures_in_order(self) -> HealthTable:
+        if not self.warn_c <= self.slow_c <= self.stop_c:
+            raise ValueError("warn_c, slow_c and stop_c must be in this order")
+        return self
+
+
 class TwinAxisTable(Table):
     """What the emulated axis really does, which the host does not know."""
 
@@ -155,6 +226,7 @@ class TwinAxisTable(Table):
     ring_um: float = Field(ge=0, le=50, description="amplitude of the ring-down after the last step")
     ring_hz: float = Field(ge=1, le=2000)
     ring_decay_ms: float = Field(ge=0.1, le=2000)
+    steps_per_um: float | None = Field(None, ge=0.01, le=1000, description="of the real screw; default: as the axis's")
 
 
 class TwinTable(Table):
@@ -179,3 +251,9 @@ class TwinTable(Table):
     vignetting: float = Field(ge=0, le=0.9, description="loss of light in the corners")
     infer_ms: float = Field(ge=0, le=10_000, description="what a field's decision costs on the scanner's clock")
     write_ms: float = Field(ge=0, le=10_000)
+    pixel_um: float | None = Field(None, ge=0.05, le=10, description="real pitch on the slide; default: the camera's")
+    rotation_deg: float = Field(0.0, ge=-180, le=180, description="how the camera is really turned, as camera's key")
+    mirrored: bool = Field(False, description="whether the picture really is mirrored, as camera's key")
+    skew_deg: float = Field(0.0, ge=-5, le=5, description="the real angle from x to y less 90 degrees")
+    target: Literal["section", "grid"] = Field("section", description="what lies on the stage; grid: chrome dots")
+    grid_um: float = Field(10.0, ge=1, le=1000, description="pitch of the grid's dots")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from firmware_host.errors import HardwareError
 
 Answer = TypeVar("Answer")
+_Asked = tuple[Callable[[], Any], "queue.SimpleQueue[tuple[Any, Exception | None]]"]
 
 
 class Guard:
@@ -19,12 +20,14 @@ class Guard:
     behind.
 
     :param what: for messages, e.g. "camera".
+    :param idle: what the same thread does again and again while nobody asks, until it says False; after the next call
+        it may again. It raises nothing.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, idle: Callable[[], bool] | None = None) -> None:
         self._what = what
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[tuple[Any, Exception | None]]] | None]
-        self._calls = queue.SimpleQueue()
+        self._idle = idle
+        self._calls: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._late: queue.SimpleQueue[tuple[Any, Exception | None]] | None = None
         threading.Thread(target=self._work, name=what, daemon=True).start()
 
@@ -54,9 +57,19 @@ class Guard:
         self._calls.put(None)
 
     def _work(self) -> None:
-        while (asked := self._calls.get()) is not None:
+        while (asked := self._next()) is not None:
             function, answers = asked
             try:
                 answers.put((function(), None))
             except Exception as error:
                 answers.put((None, error))
+
+    def _next(self) -> _Asked | None:
+        idle = self._idle
+        while idle is not None:
+            try:
+                return self._calls.get_nowait()
+            except queue.Empty:
+                if not idle():
+                    break
+        return self._calls.get()

@@ -14,7 +14,8 @@ class Frame:
     """One camera image.
 
     :param image: (height, width, 3) uint8, RGB, row 0 on top.
-    :param exposure_start_ns: the sensor's time stamp on the scanner's clock: when the first row's exposure began.
+    :param exposure_start_ns: the sensor's time stamp on the scanner's clock: when the first row's exposure began. Where
+        the camera does not tell, the exposure began then or later.
     :param sequence: number of the frame in the sensor's stream; gaps are dropped or skipped frames.
     """
 

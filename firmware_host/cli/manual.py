@@ -1,4 +1,4 @@
-"""`wsi-host home`, `jog`, `lamp`, `capture`, `focus`: one thing at a time, to bring a scanner to life.
+"""`wsi-host home`, `jog`, `lamp`, `capture`, `focus`, `off`: one thing at a time, to bring a scanner to life.
 
 Each command opens the scanner, homes it where it moves (no position survives a program's end), and switches everything
 off again.
@@ -25,6 +25,8 @@ from firmware_host.focus.sweep import WIDE_HALF_DOF, WIDE_STEP_DOF, ContrastSwee
 from firmware_host.hardware import Scanner, open_scanner
 from firmware_host.profile import load_profile
 from firmware_host.profile_tables import AXES
+from firmware_host.realtime.host import everything_off
+from firmware_host.realtime.pins import REAL
 from firmware_host.whole_file import whole_file
 
 Profile = Annotated[str, typer.Option(help="A shipped profile's name, or a TOML file.")]
@@ -40,24 +42,33 @@ _SATURATED = 254
 
 def home(profile: Profile, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Find the limit switches, z first, and say where the stage stands."""
-    with _opened(profile, seed) as scanner:
+    with opened(profile, seed) as scanner:
         scanner.stage.home()
         _print_place(scanner, as_json)
 
 
 def jog(profile: Profile, x: X = None, y: Y = None, z: Z = None, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Home, go to a place, and say where the stage stands. Axes that are not named stay at their zero."""
-    with _opened(profile, seed) as scanner:
+    with opened(profile, seed) as scanner:
         scanner.stage.home()
         scanner.stage.move_to(x_um=x, y_um=y, z_um=z)
         _print_place(scanner, as_json)
+
+
+def off(profile: Profile) -> None:
+    """Switch motors and lamp off, whatever state a program that died has left them in."""
+    described = load_profile(profile)
+    if described.hardware.is_emulated:
+        raise UsageError(f"profile {described.name}: an emulated scanner is off when nobody runs it")
+    everything_off(described, REAL)
+    print("motors and lamp are off")
 
 
 def lamp(
     profile: Profile, seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long.")] = 5.0, seed: Seed = 1
 ) -> None:
     """Switch the lamp on for a while."""
-    with _opened(profile, seed) as scanner:
+    with opened(profile, seed) as scanner:
         scanner.lamp.on()
         print(f"lamp on, duty {scanner.profile.lamp.duty:g}", flush=True)
         step_ns = 100_000_000
@@ -82,9 +93,9 @@ def capture(
         raise UsageError(f"output {out}: give it one of the endings {', '.join(_IMAGES)}")
     if out.exists():
         raise UsageError(f"output {out}: is there already; choose another --out, or remove it first")
-    with _opened(profile, seed) as scanner:
-        eye = _lit_at(scanner, x, y)
-        image = eye.look(scanner.stage.move_to(z_um=_or_middle(scanner, "z", z))).image
+    with opened(profile, seed) as scanner:
+        eye = lit_at(scanner, x, y)
+        image = eye.look(scanner.stage.move_to(z_um=or_middle(scanner, "z", z))).image
         with whole_file(out) as part:
             Image.fromarray(image).save(part, _IMAGES[out.suffix.lower()], quality=95)
     figures = {
@@ -104,10 +115,10 @@ def capture(
 
 def focus(profile: Profile, x: X = None, y: Y = None, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Home, go to a place, and find the z of focus by contrast: a wide search, then a sweep."""
-    with _opened(profile, seed) as scanner:
-        eye = _lit_at(scanner, x, y)
+    with opened(profile, seed) as scanner:
+        eye = lit_at(scanner, x, y)
         dof_um = scanner.profile.optics.depth_of_field_um
-        middle_um = _or_middle(scanner, "z", None)
+        middle_um = or_middle(scanner, "z", None)
         sweep = ContrastSweep(scanner.stage, eye, scanner.profile.optics, scanner.profile.focus)
         rough_um = search_wide(scanner.stage, eye, middle_um, WIDE_HALF_DOF * dof_um, WIDE_STEP_DOF * dof_um)
         found = None if rough_um is None else sweep.search(rough_um).z_um
@@ -125,7 +136,7 @@ def focus(profile: Profile, x: X = None, y: Y = None, seed: Seed = 1, as_json: A
 
 
 @contextmanager
-def _opened(profile: str, seed: int) -> Iterator[Scanner]:
+def opened(profile: str, seed: int) -> Iterator[Scanner]:
     cancel = CancelToken()
     stop_on_signals(cancel)
     scanner = open_scanner(load_profile(profile), seed, None, cancel)
@@ -135,15 +146,15 @@ def _opened(profile: str, seed: int) -> Iterator[Scanner]:
         scanner.close()
 
 
-def _lit_at(scanner: Scanner, x_um: float | None, y_um: float | None) -> Eye:
+def lit_at(scanner: Scanner, x_um: float | None, y_um: float | None) -> Eye:
     """Homed, the lamp on, over the place."""
     scanner.stage.home()
     scanner.lamp.on()
-    scanner.stage.move_to(x_um=_or_middle(scanner, "x", x_um), y_um=_or_middle(scanner, "y", y_um))
+    scanner.stage.move_to(x_um=or_middle(scanner, "x", x_um), y_um=or_middle(scanner, "y", y_um))
     return Eye(scanner.camera, scanner.clock, scanner.cancel, scanner.profile.camera.timeout_s)
 
 
-def _or_middle(scanner: Scanner, axis: str, um: float | None) -> float:
+def or_middle(scanner: Scanner, axis: str, um: float | None) -> float:
     table = scanner.profile.axes.of(next(name for name in AXES if name == axis))
     return (table.soft_min_um + table.soft_max_um) / 2 if um is None else um
 

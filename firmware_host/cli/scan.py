@@ -12,10 +12,15 @@ import typer
 
 from firmware_host.cancel import CancelToken
 from firmware_host.cli.bundle import open_bundle
-from firmware_host.cli.running import Bars, stop_on_signals
+from firmware_host.cli.running import Bars, stop_on_signals, warn
+from firmware_host.heartbeat import Heartbeat
 from firmware_host.profile import load_profile
+from firmware_host.scan import longest
 from firmware_host.scan.plan import parse_region
-from firmware_host.scan.session import Method, ScanRequest, ScanResult, run_scan
+from firmware_host.scan.session import ASSEMBLY, HOMING, NETWORK, Method, ScanRequest, ScanResult, run_scan
+
+_ENGINE_S = 1800.0  # TensorRT builds its engine at the first start
+_ASSEMBLY_S = 120.0  # a tile of the slide, on a disk that is busy
 
 
 def scan(
@@ -29,6 +34,9 @@ def scan(
     calibration: Annotated[bool, typer.Option(help="Calibrate the network on this slide before the scan.")] = True,
     compare_sweep: Annotated[
         bool, typer.Option("--compare-sweep", help="Emulated scanner: focus some fields by contrast sweep too.")
+    ] = False,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Emulated scanner: on this machine's clock, not a virtual one.")
     ] = False,
     allow_unsigned: Annotated[
         bool, typer.Option("--allow-unsigned", help="Development: take a bundle that no trusted key signed.")
@@ -48,12 +56,19 @@ def scan(
         method=method,
         calibration=calibration,
         compare_sweep=compare_sweep,
+        real_time=real_time,
     )
     cancel = CancelToken()
     stop_on_signals(cancel)
     began = time.monotonic()
-    with Bars() as bars:
-        result = run_scan(request, cancel, bars.tell)
+    heartbeat = Heartbeat(warn=warn)
+    heartbeat.expect(longest.step_s(described))
+    long_s = {HOMING: longest.homing_s(described), NETWORK: _ENGINE_S, ASSEMBLY: _ASSEMBLY_S}
+    try:
+        with Bars() as bars:
+            result = run_scan(request, cancel, heartbeat.following(bars.tell, long_s))
+    finally:
+        heartbeat.stopping()
     _print_result(result, out, time.monotonic() - began, as_json)
     if result.stopped is not None:
         raise result.stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware_host.gpio import chips
 from firmware_host.gpio.libgpiod import LibGpiod
 from firmware_host.gpio.port import GpioPort
 from firmware_host.gpio.rpi_gpio import open_rpi_gpio
@@ -13,8 +14,10 @@ def open_port(hardware: HardwareTable) -> GpioPort:
 
     :raises HardwareError: its library is missing or refuses this board. :raises ValueError: the pins are emulated.
     """
+    pulls = hardware.pulls == "board"
     if hardware.gpio == "gpiod":
-        return LibGpiod(hardware.gpio_chip)
+        gpiod = chips.library()
+        return LibGpiod(chips.find(hardware.gpio_chip, gpiod), gpiod, pulls)
     if hardware.gpio == "rpi_gpio":
-        return open_rpi_gpio()
+        return open_rpi_gpio(pulls)
     raise ValueError("emulated pins belong to an emulation")

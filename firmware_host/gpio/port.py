@@ -9,6 +9,10 @@ Edge = Literal["rising", "falling", "both"]
 Pull = Literal["up", "down", "off"]
 
 
+PULLED_NS = 20_000_000
+"""From `setup_input` until an open input's level is right: four times what 100 nF and a pull-up of 50 kOhm take."""
+
+
 class GpioPort(Protocol):
     """Pins by their BCM (or board's line) number; levels are booleans, True = high.
 
@@ -16,7 +20,7 @@ class GpioPort(Protocol):
     """
 
     def setup_output(self, pin: int, initial: bool) -> None:
-        """Make the pin an output that starts at `initial`."""
+        """Make the pin an output that starts at `initial`, the level where it does no harm."""
 
     def setup_input(self, pin: int, pull: Pull) -> None:
         """Make the pin an input with the given pull resistor."""
@@ -25,10 +29,13 @@ class GpioPort(Protocol):
         """Set an output pin. Called once per edge of a step pulse: it must be cheap."""
 
     def read(self, pin: int) -> bool:
-        """Level at the pin now."""
+        """Level at the pin now. Called once per step for the safety inputs: it must be cheap."""
 
-    def watch(self, pin: int, edge: Edge, callback: Callable[[int], None]) -> None:
-        """Call `callback(pin)` at each such edge of an input pin."""
+    def watch(self, pin: int, edge: Edge, callback: Callable[[int], None], debounce_ms: float = 0) -> None:
+        """Call `callback(pin)`, in another thread, at each such edge of an input pin; it replaces the pin's former one.
+
+        :param debounce_ms: after an edge was reported, further ones are not for so long. None is ever put off.
+        """
 
     def pwm(self, pin: int, frequency_hz: float, duty: float) -> None:
         """Drive an output pin with a duty cycle of 0.0 to 1.0; 0.0 stops and leaves the pin low."""

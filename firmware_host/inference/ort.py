@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.errors import HardwareError, UsageError
-from firmware_host.inference.port import NOTHING_KNOWN, completed
+from firmware_host.inference.port import NOTHING_KNOWN, check_patches, completed
 
 
 class OrtPatchModel:
@@ -19,15 +19,16 @@ class OrtPatchModel:
     """
 
     def __init__(self, graph: bytes, size_px: int, threads: int = 1) -> None:
-
         self._session = _Session(graph, threads)
         self._code_size = self._session.inputs.get("code", 0)
+        self._size_px = size_px
         blank = np.zeros((1, size_px, size_px, 3), np.uint8)
         self.predict(blank, blank, NOTHING_KNOWN)
 
     def predict(
         self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        check_patches(first, second, self._size_px)
         feed: dict[str, NDArray[Any]] = {"first": first, "second": second}
         if self._code_size:
             feed["code"] = completed(code, self._code_size)

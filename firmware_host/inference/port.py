@@ -12,8 +12,29 @@ NOTHING_KNOWN = np.zeros(0, np.float32)
 
 
 def completed(code: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """A code as long as a network takes it; 0 stands for what is unknown."""
+    """A code as long as a network takes it; 0 stands for what is unknown.
+
+    :raises ValueError: it is longer, or no list.
+    """
+    if code.ndim != 1 or len(code) > size:
+        raise ValueError(f"code of shape {code.shape}: the network takes at most ({size},)")
     return np.pad(code, (0, size - len(code)))
+
+
+def check_patches(first: NDArray[np.uint8], second: NDArray[np.uint8], size_px: int) -> None:
+    """Every backend calls this first: some would read beyond the arrays' ends, others tell of nodes and axes.
+
+    :raises ValueError: they are not N >= 1 pairs of (size_px, size_px, 3) uint8.
+    """
+    for name, patches in (("first", first), ("second", second)):
+        if patches.dtype != np.uint8:
+            raise ValueError(f"{name}: patches of {patches.dtype}, not of uint8")
+        if patches.ndim != 4 or patches.shape[1:] != (size_px, size_px, 3):
+            raise ValueError(f"{name}: patches of shape {patches.shape}, not (N, {size_px}, {size_px}, 3)")
+    if len(first) != len(second):
+        raise ValueError(f"patches come in pairs, not {len(first)} first and {len(second)} second ones")
+    if len(first) == 0:
+        raise ValueError("no patches: a field without any is blank, and not to be asked about")
 
 
 class PatchModel(Protocol):
@@ -30,6 +51,7 @@ class PatchModel(Protocol):
             it.
         :returns: (N,) moves in depths of field, positive = up, and (N,) texture weights >= 0, all finite.
         :raises HardwareError: the backend failed, or an answer is not finite.
+        :raises ValueError: these are no such patches, or no such code.
         """
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from firmware_host.errors import HardwareError
 from firmware_host.inference.cuda import Gpu
-from firmware_host.inference.port import completed
+from firmware_host.inference.port import check_patches, completed
 from firmware_host.whole_file import write_whole
 
 _MODULES = ("tensorrt", "tensorrt_rtx")
@@ -63,6 +63,7 @@ class TensorRtPatchModel:
         self._trt = load()
         self._gpu = device or Gpu()
         self._patches = patches
+        self._size_px = size_px
         self._logger = self._trt.Logger(self._trt.Logger.WARNING)
         self._runtime = self._trt.Runtime(self._logger)
         self._engine = self._opened(graph, size_px, cache)
@@ -81,6 +82,7 @@ class TensorRtPatchModel:
     def predict(
         self, first: NDArray[np.uint8], second: NDArray[np.uint8], code: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        check_patches(first, second, self._size_px)
         self._gpu.enter()
         parts = [slice(at, at + self._patches) for at in range(0, len(first), self._patches)]
         answers = [self._asked(first[part], second[part], code) for part in parts]

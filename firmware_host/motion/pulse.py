@@ -2,11 +2,13 @@
 
 It knows pins and times, not micrometres. Deadlines are absolute, counted from the start of the move. When an edge
 comes late (the operating system was busy) the rest of the move is put off by as much: catching up would ask the
-motors for more speed than planned, and would shorten a pulse below what the driver sees.
+motors for more speed than planned, and would shorten a pulse below what the driver sees. An edge that is so late that
+the rotor has come to rest, or lost its field, ends the move: it cannot go on at full speed from there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,9 @@ from numpy.typing import NDArray
 
 from firmware_host.clock import Clock
 from firmware_host.gpio.port import GpioPort
+from firmware_host.motion.lateness import Lateness
+
+_NEVER = 1 << 60  # ns since the last step of an axis that has made none
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class PulseTrain:
     :param way: +1 or -1, what each step counts; :param dir_level: level of DIR for this way.
     :param times_ns: (N,) of the rising edges, after the train's start, increasing.
     :param duration_ns: from the train's start to rest; >= the last step.
+    :param patience_steps: the move ends when an edge is later than so many steps take at the speed of the moment.
     """
 
     step_pin: int
@@ -34,6 +40,18 @@ class PulseTrain:
     duration_ns: int
     pulse_ns: int
     dir_setup_ns: int
+    patience_steps: float = math.inf
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Pulses that stood still in the middle of a move.
+
+    :param late_ns: for how long; :param speeds_sps: how fast each axis went then, steps/s.
+    """
+
+    late_ns: int
+    speeds_sps: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -41,18 +59,22 @@ class Played:
     """What was really played.
 
     :param steps: signed steps made by each axis; :param end_ns: clock time at which each axis came to rest.
-    :param whole: False when it was stopped before its end.
+    :param whole: False when it was stopped before its end; :param stall: why, unless it was asked for.
     """
 
     steps: tuple[int, ...]
     end_ns: tuple[int, ...]
     whole: bool
+    stall: Stall | None = None
 
 
 class PulseEngine:
     """Plays trains on a GPIO port against a clock."""
 
     def __init__(self, gpio: GpioPort, clock: Clock) -> None:
+        self.lateness = Lateness()
+        self.steps = 0
+        """Steps made so far, in either direction, by all axes."""
         self._gpio = gpio
         self._clock = clock
 
@@ -62,27 +84,40 @@ class PulseEngine:
         :param stop: asked when each step is due; once true it does not begin, nor does any after it. A pulse that is
             high then is ended properly, so that every step counted is a step that the driver saw.
         """
-        clock, write = self._clock, self._gpio.write
+        clock, write, note = self._clock, self._gpio.write, self.lateness.add
         edges = [_edges(trains) for trains in axes]
         made = [0] * len(axes)
+        gaps_ns = [_NEVER] * len(axes)  # from each axis's last step to the one before
         high: set[int] = set()
         start_ns = clock.now_ns()
-        for time_ns, axis, pin, level, way in _merged(edges):
+        for time_ns, axis, pin, level, way, gap_ns, patience_ns in _merged(edges):
             clock.wait_until(start_ns + time_ns, "move")
             late_ns = clock.now_ns() - start_ns - time_ns
             if late_ns > 0:
+                note(late_ns)
                 start_ns += late_ns
+            else:
+                note(0)
+            stalled = late_ns > patience_ns
+            if way and (stalled or stop()):
+                return self._cut(axes, high, made, Stall(late_ns, _speeds(gaps_ns)) if stalled else None)
+            write(pin, level)
             if way:
-                if stop():
-                    self._end_pulses(axes, high)
-                    return Played(tuple(made), (clock.now_ns(),) * len(axes), whole=False)
-                write(pin, level)
                 made[axis] += way
+                self.steps += 1
+                gaps_ns[axis] = gap_ns
                 high.add(pin)
             else:
-                write(pin, level)
                 high.discard(pin)
+                if stalled:
+                    return self._cut(axes, high, made, Stall(late_ns, _speeds(gaps_ns)))
         return Played(tuple(made), tuple(start_ns + each.duration_ns for each in edges), whole=True)
+
+    def _cut(
+        self, axes: Sequence[Sequence[PulseTrain]], high: set[int], made: Sequence[int], stall: Stall | None
+    ) -> Played:
+        self._end_pulses(axes, high)
+        return Played(tuple(made), (self._clock.now_ns(),) * len(axes), whole=False, stall=stall)
 
     def _end_pulses(self, axes: Sequence[Sequence[PulseTrain]], high: set[int]) -> None:
         """A pulse that has begun must be long enough for the driver to see it: its step has been counted."""
@@ -95,15 +130,26 @@ class PulseEngine:
 
 @dataclass(frozen=True)
 class _Edges:
-    """All edges of one axis: times, and as columns pin, level, and the step that an edge begins (0: none)."""
+    """All edges of one axis, as columns.
+
+    :param columns: pin; level; the step that an edge begins (0: none); time since the step before, ns; how late it may
+        come, ns.
+    """
 
     times_ns: NDArray[np.int64]
-    columns: tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]
+    columns: tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
     duration_ns: int
 
 
-def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int]]:
-    """(time_ns, axis, pin, level, way) of all axes' edges in the order of their times."""
+_NOTHING = _Edges(
+    np.empty(0, np.int64),
+    (np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)),
+    0,
+)
+
+
+def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int, int, float]]:
+    """(time_ns, axis, pin, level, way, gap_ns, patience_ns) of all axes' edges in the order of their times."""
     if not edges:
         return iter(())
     times_ns = np.concatenate([each.times_ns for each in edges])
@@ -114,18 +160,35 @@ def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int]
 
 
 def _edges(trains: Sequence[PulseTrain]) -> _Edges:
-    times: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    pins: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    levels: list[NDArray[np.bool_]] = [np.empty(0, np.bool_)]
-    ways: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    begin_ns = 0
+    """Of trains that follow each other."""
+    parts, begin_ns = [_NOTHING], 0
     for train in trains:
-        first_ns = begin_ns + train.dir_setup_ns
-        rising = train.times_ns + first_ns
-        count = len(rising)
-        times += [np.array([begin_ns], np.int64), np.stack([rising, rising + train.pulse_ns], 1).ravel()]
-        pins += [np.array([train.dir_pin]), np.full(2 * count, train.step_pin)]
-        levels += [np.array([train.dir_level]), np.tile([True, False], count)]
-        ways += [np.zeros(1, np.int64), np.tile([train.way, 0], count)]
-        begin_ns = first_ns + max(train.duration_ns, int(train.times_ns[-1]) + train.pulse_ns if count else 0)
-    return _Edges(np.concatenate(times), (np.concatenate(pins), np.concatenate(levels), np.concatenate(ways)), begin_ns)
+        parts.append(_edges_of(train, begin_ns))
+        begin_ns = parts[-1].duration_ns
+    pins, levels, ways, gaps, patience = (
+        np.concatenate(each) for each in zip(*(p.columns for p in parts), strict=True)
+    )
+    return _Edges(np.concatenate([part.times_ns for part in parts]), (pins, levels, ways, gaps, patience), begin_ns)
+
+
+def _edges_of(train: PulseTrain, begin_ns: int) -> _Edges:
+    """DIR, then two edges a step. A first step may come as late as it likes: the motor stands."""
+    first_ns = begin_ns + train.dir_setup_ns
+    rising = train.times_ns + first_ns
+    count = len(rising)
+    gaps_ns = np.diff(train.times_ns, prepend=train.times_ns[:1] - _NEVER)
+    patience_ns = np.where(gaps_ns < _NEVER, gaps_ns * train.patience_steps, np.inf)
+    columns = (
+        np.append(np.array([train.dir_pin]), np.full(2 * count, train.step_pin)),
+        np.append(np.array([train.dir_level]), np.tile([True, False], count)),
+        np.append(np.zeros(1, np.int64), np.tile([train.way, 0], count)),
+        np.append(np.zeros(1, np.int64), np.repeat(gaps_ns, 2)),
+        np.append(np.array([np.inf]), np.repeat(patience_ns, 2)),
+    )
+    times_ns = np.append(np.array([begin_ns], np.int64), np.stack([rising, rising + train.pulse_ns], 1).ravel())
+    last_ns = int(train.times_ns[-1]) + train.pulse_ns if count else 0
+    return _Edges(times_ns, columns, first_ns + max(train.duration_ns, last_ns))
+
+
+def _speeds(gaps_ns: Sequence[int]) -> tuple[float, ...]:
+    return tuple(0.0 if gap_ns >= _NEVER else 1e9 / gap_ns for gap_ns in gaps_ns)

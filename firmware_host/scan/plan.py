@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_host.errors import UsageError
+from firmware_host.profile_tables import CameraTable
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,17 @@ def sites_apart(region: Region, sites: Sequence[Site], field_um: tuple[float, fl
         return bool(np.any(np.all(np.abs(held - (site.x_um, site.y_um)) <= half, axis=1)))
 
     return [site for site in serpentine(grid_sites(region, field_um, field_um)) if holds(site)]
+
+
+def corners_px(places_um: Sequence[tuple[float, float]], camera: CameraTable) -> list[tuple[int, int]]:
+    """(x, y) of the top left pixel of each field in the picture of the whole slide, which runs along the camera's rows.
+
+    :param places_um: (x, y) of the stage at each field, one or more.
+    """
+    left_um, top_um = min(x for x, _ in places_um), min(y for _, y in places_um)
+    corners = [camera.view_px(x - left_um, y - top_um) for x, y in places_um]
+    left, top = min(right for right, _ in corners), min(down for _, down in corners)
+    return [(round(right - left), round(down - top)) for right, down in corners]
 
 
 def spread_order(sites: Sequence[Site]) -> list[Site]:

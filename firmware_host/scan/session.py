@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -20,13 +21,15 @@ from firmware_host.focus.loop import TwoShotFocus
 from firmware_host.focus.result import FocusMethod
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner, open_scanner
+from firmware_host.health.watch import Watch
+from firmware_host.heartbeat import Tell
 from firmware_host.inference.choice import Choice, choose
 from firmware_host.inference.ort import OrtCalibrator
 from firmware_host.profile import Profile
 from firmware_host.scan.calibration import calibrate_on_slide
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.light import FlatField
-from firmware_host.scan.plan import Region, Site
+from firmware_host.scan.plan import Region, Site, corners_px
 from firmware_host.scan.scan import Scan
 from firmware_host.scan.survey import Survey, region_to_survey, survey
 from firmware_host.slide.mosaic import Mosaic, PlacedTile
@@ -36,8 +39,8 @@ from firmware_host.slide.report import ReportData, write_report
 from firmware_host.slide.summary import Summary, summarise
 
 Method = Literal["two-shot", "sweep"]
-Tell = Callable[[str, float, float | None], None]
-"""Progress: what is being done, the share done (0 to 1), seconds left on the scanner's clock (None: not known)."""
+HOMING, NETWORK, ASSEMBLY = "homing", "choosing the network", "writing the slide"
+"""What is told of steps that take long in one piece."""
 
 _BACKGROUND = (238, 238, 238)
 _COMPARED_FIELDS = 24
@@ -49,6 +52,7 @@ class ScanRequest:
 
     :param region: None scans all the tissue that the coarse pass finds.
     :param calibration: calibrate the network on the slide first (`firmware_host.focus.calibration`).
+    :param real_time: an emulated scanner on this machine's clock.
     :param compare_sweep: on the twin: focus some of the same fields by contrast sweep too, for the report.
     """
 
@@ -61,6 +65,7 @@ class ScanRequest:
     method: Method
     calibration: bool
     compare_sweep: bool
+    real_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,12 @@ class ScanResult:
     stopped: ScannerError | None
 
 
-def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResult:
+def run_scan(
+    request: ScanRequest, cancel: CancelToken, tell: Tell, opener: Callable[..., Scanner] = open_scanner
+) -> ScanResult:
     """Scan; whatever ends the scan, the hardware is shut down and what was scanned becomes a slide.
 
+    :param opener: what opens the scanner, with the arguments of `open_scanner`.
     :raises UsageError: bad input; nothing has been written over. :raises HardwareError: it could not even begin.
     """
     region = region_to_survey(request.profile, request.region)
@@ -84,12 +92,18 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
     request.bundle.check_optics(
         request.profile.optics, request.profile.camera.pixel_um, request.profile.focus.delta_dof
     )
-    scanner = open_scanner(request.profile, request.seed, request.slide, cancel)
     folder = ScanFolder(request.out)
+    try:
+        scanner = opener(request.profile, request.seed, request.slide, cancel, request.real_time)
+    except BaseException:
+        folder.discard()
+        raise
     folder.log("begin", profile=request.profile.model_dump(), bundle=request.bundle.sha256, seed=request.seed)
+    watch = Watch(request.profile.health, scanner.sensors, scanner.clock, cancel, functools.partial(_note, folder))
+    at_each_step = _holding(watch, tell)
     stopped: ScannerError | None = None
     try:
-        prepared = _prepare(scanner, request, region, tell)
+        prepared = _prepare(scanner, request, region, at_each_step)
         found = prepared.found
         folder.log(
             "prepared",
@@ -99,7 +113,9 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
         )
         scan = Scan(scanner, prepared.method, found.flat_field, folder)
         try:
-            scan.run(found.sites, found.start_z_um, lambda p: tell("scanning", p.done / p.total, p.seconds_left))
+            scan.run(
+                found.sites, found.start_z_um, lambda p: at_each_step("scanning", p.done / p.total, p.seconds_left)
+            )
         except ScannerError as error:
             if not scan.records:
                 raise
@@ -111,7 +127,7 @@ def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell) -> ScanResul
         scanner.close()
     folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
     compared = _compare(request, scan.records, tell) if request.compare_sweep and stopped is None else []
-    return _assemble(request, folder, prepared, scan.records, compared, stopped, tell)
+    return _assemble(request, folder, prepared, scan.records, compared, stopped, watch, tell)
 
 
 @dataclass(frozen=True)
@@ -126,13 +142,14 @@ class _Prepared:
 
 def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> _Prepared:
     """Home, light, survey; and the way of focusing that was asked for, set up for this slide."""
-    tell("homing", 0.0, None)
+    tell(HOMING, 0.0, None)
     scanner.stage.home()
     scanner.lamp.on()
     eye, sweep = _sweep_of(scanner)
     profile, rule = scanner.profile, request.bundle.patch_rule
     network = None
     if request.method == "two-shot":
+        tell(NETWORK, 0.0, None)
         network = choose(request.bundle, profile.focus.arithmetic, profile.focus.patches, _warn)
     found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
     if network is None:
@@ -155,6 +172,23 @@ def _warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
+def _note(folder: ScanFolder, text: str) -> None:
+    """What the watch found."""
+    _warn(text)
+    folder.log("health", found=text)
+
+
+def _holding(watch: Watch, tell: Tell) -> Tell:
+    """`tell`, and then the watch is asked: at a step of progress nothing moves, and a pause costs nothing but time."""
+
+    def step(what: str, share: float, seconds_left: float | None) -> None:
+        tell(what, share, seconds_left)
+        if share < 1:  # or the work is done anyway
+            watch.hold(lambda: tell(what, share, seconds_left))
+
+    return step
+
+
 def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
     profile = scanner.profile
     eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
@@ -167,7 +201,7 @@ def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -
     chosen = seen[:: max(1, len(seen) // _COMPARED_FIELDS)][:_COMPARED_FIELDS]
     if not chosen:
         return []
-    scanner = open_scanner(request.profile, request.seed, request.slide, CancelToken())
+    scanner = open_scanner(request.profile, request.seed, request.slide, CancelToken(), request.real_time)
     try:
         scanner.stage.home()
         scanner.lamp.on()
@@ -188,6 +222,7 @@ def _assemble(
     records: list[FieldRecord],
     compared: list[FieldRecord],
     stopped: ScannerError | None,
+    watch: Watch,
     tell: Tell,
 ) -> ScanResult:
     """Table, slide and report from what is on disk."""
@@ -195,11 +230,8 @@ def _assemble(
     write_tiles_csv(folder.path / "tiles.csv", records)
     pitch = profile.camera.pixel_um
     saved = [record for record in records if record.tile]
-    left_um, top_um = min(r.x_um for r in saved), min(r.y_um for r in saved)
-    tiles = [
-        PlacedTile(folder.path / r.tile, round((r.x_um - left_um) / pitch), round((r.y_um - top_um) / pitch))
-        for r in saved
-    ]
+    corners = corners_px([(r.x_um, r.y_um) for r in saved], profile.camera)
+    tiles = [PlacedTile(folder.path / r.tile, *corner) for r, corner in zip(saved, corners, strict=True)]
     mosaic = Mosaic(tiles, (profile.camera.height_px, profile.camera.width_px), _BACKGROUND)
     slide = folder.path / "slide.tiff"
     thumbnail = write_slide(
@@ -208,7 +240,7 @@ def _assemble(
         pitch,
         profile.objective.magnification,
         profile.scan.jpeg_quality,
-        lambda share: tell("writing the slide", share, None),
+        lambda share: tell(ASSEMBLY, share, None),
     )
     dof_um = profile.optics.depth_of_field_um
     report = folder.path / "report.html"
@@ -222,14 +254,14 @@ def _assemble(
             compared_method="contrast sweep",
             depth_of_field_um=dof_um,
             thumbnail=thumbnail,
-            settings=_settings(request, prepared, mosaic, stopped),
+            settings=_settings(request, prepared, mosaic, stopped, watch),
         ),
     )
     return ScanResult(slide, report, summarise(records, dof_um), stopped)
 
 
 def _settings(
-    request: ScanRequest, prepared: _Prepared, mosaic: Mosaic, stopped: ScannerError | None
+    request: ScanRequest, prepared: _Prepared, mosaic: Mosaic, stopped: ScannerError | None, watch: Watch
 ) -> dict[str, str]:
     profile, manifest, found = request.profile, request.bundle.manifest, prepared.found
     views = f"from {found.empty_views} views of empty glass" if found.empty_views else "none: no empty glass was seen"
@@ -243,6 +275,7 @@ def _settings(
         "calibration": "none" if prepared.calibration is None else prepared.calibration.line(),
         "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
         "flat field": views,
+        "board": watch.line(),
         "software": f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}",
     }
     if profile.twin is not None:

@@ -57,6 +57,7 @@ def survey(
 ) -> Survey:
     """Look at the region on a coarse grid, at one height: how much a view absorbs can be told at any defocus.
 
+    :param progress: the share of the grid; called at each view, and at each step of what comes after the grid.
     :raises UsageError: no view of the region holds tissue, or nothing in it can be focused on.
     """
     profile = scanner.profile
@@ -98,10 +99,14 @@ def survey(
     own = serpentine(sites_near(fine, coarse, mask, ((field_um[0] + pitch_um[0]) / 2, (field_um[1] + pitch_um[1]) / 2)))
     around = serpentine(sites_near(fine, coarse, mask, pitch_um))
     rim = [site for site in around if site not in set(own)]
-    kept = set(own) | {site for site in rim if _absorbance(scanner, eye, site, glass) > threshold / 2}
+    kept = set(own)
+    for site in rim:
+        if _absorbance(scanner, eye, site, glass) > threshold / 2:
+            kept.add(site)
+        progress(1.0)
     sites = [site for site in around if site in kept]
     darkest = [seen[int(index)] for index in np.argsort(-depth[: len(seen)], kind="stable")[:_FOCUS_TRIES]]
-    start_z_um = _first_focus(scanner, eye, sweep, darkest)
+    start_z_um = _first_focus(scanner, eye, sweep, darkest, progress)
     return Survey(sites, start_z_um, flat_field, len(empty))
 
 
@@ -125,12 +130,15 @@ def _keep_brightest(frames: dict[int, NDArray[np.uint8]], views: list[NDArray[np
         del frames[min(frames, key=lambda number: float(views[number].mean()))]
 
 
-def _first_focus(scanner: Scanner, eye: Eye, sweep: ContrastSweep, places: list[Site]) -> float:
+def _first_focus(
+    scanner: Scanner, eye: Eye, sweep: ContrastSweep, places: list[Site], progress: Callable[[float], None]
+) -> float:
     """Focus without any knowledge, at the first place that allows it: a wide search, then a sweep."""
     dof_um = scanner.profile.optics.depth_of_field_um
     z = scanner.profile.axes.z
     middle_um = (z.soft_min_um + z.soft_max_um) / 2
     for place in places:
+        progress(1.0)
         scanner.stage.move_to(x_um=place.x_um, y_um=place.y_um)
         rough_um = search_wide(scanner.stage, eye, middle_um, WIDE_HALF_DOF * dof_um, WIDE_STEP_DOF * dof_um)
         if rough_um is not None:

@@ -242,9 +242,9 @@ class EmulatedBoard:
         return self._pins[channel].level
 
     def duty(self, channel: int) -> float:
-        """Duty cycle of the PWM on a BCM channel, 0 when there is none."""
+        """Share of the time that a BCM channel is high: its PWM's duty cycle, or else its level."""
         pwm = self._pwm.get(channel)
-        return pwm.duty if pwm is not None else 0.0
+        return pwm.duty if pwm is not None else float(self._pins[channel].level)
 
     def history(self, channel: int) -> list[tuple[int, bool]]:
         """The edges of a BCM channel that are remembered, oldest first: (time_ns, level after the edge)."""

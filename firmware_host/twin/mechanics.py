@@ -36,7 +36,7 @@ class MotorAxis:
     def __init__(self, board: EmulatedBoard, axis: AxisTable, twin: TwinAxisTable) -> None:
         self.lost_steps = 0
         self._board, self._axis, self._twin = board, axis, twin
-        self._step_um = 1 / axis.steps_per_um
+        self._step_um = 1 / (twin.steps_per_um or axis.steps_per_um)
         self._accel_um_s_ns = twin.motor_accel_um_s2 * 1e-9
         self._start_um_s = math.sqrt(2 * twin.motor_accel_um_s2 * self._step_um)
         self._rest_ns = 1e9 * 2 * self._step_um / self._start_um_s
@@ -140,13 +140,14 @@ class Machine:
             )
             for name in AXES
         }
+        self._lean = math.tan(math.radians(twin.skew_deg))
         self._drift_um = twin.drift_um
         self._drift_ns = twin.drift_minutes * 60e9
 
     def position_um(self, time_ns: int) -> tuple[float, float, float]:
-        """True (x, y, z) of the stage at a time, um; z includes the drift of the warming frame."""
+        """True (x, y, z) of the stage at a time, um, y as it leans; z includes the drift of the warming frame."""
         x, y, z = (self.axes[name].position_um(time_ns) for name in AXES)
-        return x, y, z + self.drift_um(time_ns)
+        return x - y * self._lean, y, z + self.drift_um(time_ns)
 
     def drift_um(self, time_ns: int) -> float:
         """How far the frame has grown since the start, um."""

@@ -44,6 +44,33 @@ def test_every_nanosecond_is_booked_under_a_name() -> None:
     assert sum(clock.booked_ns().values()) == clock.now_ns() - 100
 
 
+def test_what_happens_from_outside_happens_in_the_wait_that_reaches_it() -> None:
+    clock = VirtualClock()
+    seen: list[tuple[str, int]] = []
+
+    def first() -> None:
+        seen.append(("first", clock.now_ns()))
+        clock.at(15, lambda: seen.append(("its sequel", clock.now_ns())))
+
+    clock.at(30, lambda: seen.append(("last", clock.now_ns())))
+    clock.at(10, first)
+    clock.amid("infer", lambda: seen.append(("amid", clock.now_ns())))
+    clock.wait_until(20, "move")
+    assert seen == [("first", 10), ("its sequel", 15)]
+    clock.wait_until(26, "infer")
+    clock.wait_until(40, "infer")
+    assert seen[2:] == [("amid", 23), ("last", 30)]
+    assert clock.booked_ns() == dict.fromkeys(clock.booked_ns(), 0) | {"move": 20, "infer": 20}
+
+
+def test_what_takes_time_from_outside_makes_the_wait_late() -> None:
+    clock = VirtualClock()
+    clock.at(10, lambda: clock.wait_until(50, "wait"))
+    clock.wait_until(20, "move")
+    assert clock.now_ns() == 50
+    assert clock.booked_ns()["move"] == 10
+
+
 def test_monotonic_clock_returns_at_or_after_the_deadline() -> None:
     clock = MonotonicClock()
     deadline = clock.now_ns() + 2_000_000

@@ -10,9 +10,12 @@ import threading
 from typing import Any
 
 import numpy as np
+from conformance_camera import scene
 from numpy.typing import NDArray
 
 from firmware_host.clock import VirtualClock
+
+LATENCY_NS = 28_000_000  # 8 ms of exposure, 20 ms to read out
 
 
 class CompletedRequest:
@@ -25,9 +28,7 @@ class CompletedRequest:
         assert name == "main"
         assert self._held, "the buffer was given back"
         width, height = self._camera.fake.size
-        image = np.zeros((height, width, 3), np.uint8)
-        image[0, 0] = (1, 2, 3)
-        return image
+        return scene(height, width)
 
     def get_metadata(self) -> dict[str, Any]:
         assert self._held
@@ -92,17 +93,18 @@ class Picamera2:
         if self.fake.hangs:
             self.fake.released.wait(60)
         clock, period_ns = self.fake.clock, 1000 * self.config["controls"]["FrameDurationLimits"][0]
-        if self.fake.silent_for > 0:
+        until_ns = clock.now_ns() + round(wait * 1e9)
+        earliest_ns = clock.now_ns() if flush is None else max(flush, clock.now_ns() - LATENCY_NS)
+        start_ns = -(-earliest_ns // period_ns) * period_ns
+        if self.fake.silent_for > 0 or start_ns + LATENCY_NS > until_ns:
             self.fake.silent_for -= 1
-            clock.wait_until(clock.now_ns() + round(wait * 1e9), "wait")
+            clock.wait_until(until_ns, "wait")
             self.queued += 1
             raise TimeoutError
         self._frames_since_start += 1
-        earliest_ns = clock.now_ns() if flush is None else flush
-        start_ns = -(-earliest_ns // period_ns) * period_ns
         if self.fake.stale:
             start_ns -= period_ns
-        clock.wait_until(start_ns + 28_000_000, "wait")
+        clock.wait_until(start_ns + LATENCY_NS, "wait")
         return CompletedRequest(self, start_ns)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from fake_picamera2 import FakePicamera2
 
-from firmware_host.camera import picamera2
-from firmware_host.camera.picamera2 import Counts, PiCamera
+from firmware_host.camera import picamera2, stream
+from firmware_host.camera.picamera2 import PiCamera
+from firmware_host.camera.stream import Counts
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import HardwareError
 from firmware_host.profile import Profile
@@ -62,7 +63,7 @@ def test_a_frame_is_exposed_after_the_stage_has_settled(
     assert settled_ns <= frame.exposure_start_ns < settled_ns + 25 * MS
     assert frame.exposure_ns == 8 * MS
     assert frame.image.shape == (*camera.shape, 3)
-    np.testing.assert_array_equal(frame.image[0, 0], (1, 2, 3))
+    np.testing.assert_array_equal(frame.image[0, 0], (200, 120, 60))
 
 
 def test_buffers_are_given_back_and_frames_counted(
@@ -136,7 +137,8 @@ def test_a_library_that_hangs_is_given_up_and_refused_from_then_on(
     fake: FakePicamera2, table: CameraTable, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picamera2, "_SLACK_S", 0.0)
-    monkeypatch.setattr(picamera2, "_START_S", 0.05)
+    monkeypatch.setattr(picamera2, "START_S", 0.05)
+    monkeypatch.setattr(stream, "START_S", 0.05)
     camera = PiCamera(table, clock, fake)
     fake.hangs = fake.stop_hangs = True
     with pytest.raises(HardwareError, match=r"camera: no answer within 0\.05 s"):

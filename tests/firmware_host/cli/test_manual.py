@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from firmware_host.cli import app, manual
+from firmware_host.clock import VirtualClock
 from firmware_host.errors import HardwareError, UsageError
 from firmware_host.hardware import Scanner, open_scanner
+from firmware_host.profile import load_profile
+from firmware_host.profile_tables import AXES
+from firmware_host.twin.board import EmulatedBoard
 
 EMULATED = ("--profile", "emulated")
 
@@ -99,3 +105,28 @@ def test_an_output_that_cannot_be_is_told_before_anything_moves(
         run("capture", "--out", str(tmp_path / name))
     assert (tmp_path / "there.png").read_bytes() == b"mine"
     assert not scanners
+
+
+def test_off_switches_off_what_a_dead_program_has_left_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profile("rpi5-imx477-20x")
+    board, package = EmulatedBoard(VirtualClock()), ModuleType("RPi")
+    monkeypatch.setattr(package, "GPIO", board, raising=False)
+    monkeypatch.setitem(sys.modules, "RPi", package)
+    monkeypatch.setitem(sys.modules, "RPi.GPIO", board)
+    lamp = profile.lamp.model_copy(update={"pwm_chip": None})
+    pins = profile.hardware.model_copy(update={"gpio": "rpi_gpio"})
+    monkeypatch.setattr(manual, "load_profile", lambda _: profile.model_copy(update={"lamp": lamp, "hardware": pins}))
+    board.setmode(board.BCM)
+    enables = [profile.axes.of(name).enable_pin for name in AXES]
+    board.setup([*enables, lamp.pin], board.OUT, initial=0)
+    board.output(lamp.pin, True)
+    done = CliRunner().invoke(app, ["off", "--profile", "mine.toml"])
+    assert (done.exit_code, done.stdout) == (0, "motors and lamp are off\n")
+    assert all(board.level(pin) for pin in enables)
+    assert not board.level(lamp.pin)
+    assert all(board.gpio_function(pin) == board.OUT for pin in enables), "floating, they might mean on"
+
+
+def test_off_is_no_command_for_an_emulated_scanner() -> None:
+    done = CliRunner().invoke(app, ["off", "--profile", "emulated"])
+    assert isinstance(done.exception, UsageError)

@@ -1,12 +1,14 @@
 """What every GPIO driver must do. To test your own: inherit, and give a `bench` fixture.
 
 `bench.port` is the driver under test, `bench.drive(pin, level)` a circuit outside that sets a pin, `bench.level(pin)` a
-meter on it.
+meter on it, and `bench.wait_ms(ms)` lets time pass on the clock that the driver goes by. A board without pull resistors
+of its own sets `has_pulls = False`, and a bench where edges cannot be made `has_edges = False`.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +17,9 @@ import pytest
 from firmware_host.errors import HardwareError
 from firmware_host.gpio.port import Edge, GpioPort, Pull
 
-OUT, IN, UNUSED, NO_PIN = 17, 5, 4, 40
+OUT, IN, UNUSED, NO_PIN = 17, 5, 4, 400
 _WAIT_S = 5.0
+_DEBOUNCE_MS = 500
 
 
 @dataclass
@@ -24,9 +27,41 @@ class Bench:
     port: GpioPort
     drive: Callable[[int, bool], None]
     level: Callable[[int], bool]
+    wait_ms: Callable[[float], None]
+
+
+class Edges:
+    """A callback that can be waited for."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self._came = threading.Condition()
+
+    def __call__(self, pin: int) -> None:
+        with self._came:
+            self.seen.append(pin)
+            self._came.notify()
+
+    def wait_for(self, count: int) -> None:
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.seen) >= count, _WAIT_S), f"{len(self.seen)} of {count} edges"
+
+
+def sleep_ms(ms: float) -> None:
+    """`wait_ms` of a driver that goes by real time."""
+    time.sleep(ms / 1e3)
 
 
 class GpioConformance:
+    has_pulls = True
+    has_edges = True
+
+    @pytest.fixture
+    def edges(self) -> Edges:
+        if not self.has_edges:
+            pytest.skip("no edges can be made here")
+        return Edges()
+
     @pytest.mark.parametrize("initial", [True, False])
     def test_an_output_starts_at_its_initial_level_and_follows(self, bench: Bench, initial: bool) -> None:
         bench.port.setup_output(OUT, initial)
@@ -37,6 +72,8 @@ class GpioConformance:
 
     @pytest.mark.parametrize(("pull", "level"), [("up", True), ("down", False)])
     def test_an_open_input_is_pulled(self, bench: Bench, pull: Pull, level: bool) -> None:
+        if not self.has_pulls:
+            pytest.skip("this board has no pull resistors that software switches")
         bench.port.setup_input(IN, pull)
         assert bench.port.read(IN) is level
 
@@ -55,22 +92,88 @@ class GpioConformance:
         assert bench.level(OUT) is True
 
     @pytest.mark.parametrize(("edge", "calls"), [("rising", 2), ("falling", 3), ("both", 5)])
-    def test_each_edge_is_reported_once_with_its_pin(self, bench: Bench, edge: Edge, calls: int) -> None:
+    def test_each_edge_is_reported_once_with_its_pin(self, bench: Bench, edges: Edges, edge: Edge, calls: int) -> None:
         bench.port.setup_input(IN, "up")
-        seen: list[int] = []
-        all_of_them = threading.Event()
-
-        def note(pin: int) -> None:
-            seen.append(pin)
-            if len(seen) == calls:
-                all_of_them.set()
-
-        bench.port.watch(IN, edge, note)
+        bench.drive(IN, True)
+        bench.port.watch(IN, edge, edges)
         for level in (False, True, False, True, False):
             bench.drive(IN, level)
-        assert all_of_them.wait(_WAIT_S)
+        edges.wait_for(calls)
         bench.port.close()
-        assert seen == [IN] * calls
+        assert edges.seen == [IN] * calls
+
+    def test_a_bouncing_switch_is_reported_at_once_and_then_left_out_for_a_while(
+        self, bench: Bench, edges: Edges
+    ) -> None:
+        bench.port.setup_input(IN, "up")
+        bench.drive(IN, True)
+        bench.port.watch(IN, "both", edges, debounce_ms=_DEBOUNCE_MS)
+        bench.drive(IN, False)
+        edges.wait_for(1)
+        for level in (True, False, True, False):
+            bench.drive(IN, level)
+        bench.wait_ms(0.5 * _DEBOUNCE_MS)
+        bench.drive(IN, True)
+        bench.wait_ms(0.6 * _DEBOUNCE_MS)
+        bench.drive(IN, False)
+        edges.wait_for(2)
+        bench.port.close()
+        assert edges.seen == [IN, IN]
+
+    def test_a_second_watch_takes_the_place_of_the_first(self, bench: Bench, edges: Edges) -> None:
+        first, second = edges, Edges()
+        for callback in (first, second):
+            bench.port.setup_input(IN, "off")
+            bench.drive(IN, True)
+            bench.port.watch(IN, "falling", callback)
+        bench.drive(IN, False)
+        second.wait_for(1)
+        third = Edges()
+        bench.port.watch(IN, "rising", third)
+        bench.drive(IN, True)
+        third.wait_for(1)
+        bench.port.close()
+        assert (first.seen, second.seen, third.seen) == ([], [IN], [IN])
+
+    def test_an_input_that_is_set_up_anew_is_not_watched(self, bench: Bench, edges: Edges) -> None:
+        other = Edges()
+        for pin, callback in ((IN, edges), (UNUSED, other)):
+            bench.port.setup_input(pin, "up")
+            bench.drive(pin, True)
+            bench.port.watch(pin, "falling", callback)
+        bench.port.setup_input(IN, "up")
+        for pin in (IN, UNUSED):
+            bench.drive(pin, False)
+        other.wait_for(1)
+        assert edges.seen == []
+
+    def test_each_watched_input_is_read_as_itself(self, bench: Bench, edges: Edges) -> None:
+        for pin in (IN, UNUSED):
+            bench.port.setup_input(pin, "up")
+            bench.port.watch(pin, "falling", edges)
+        bench.port.setup_output(OUT, True)
+        for levels in ((True, False), (False, True)):
+            for pin, level in zip((IN, UNUSED), levels, strict=True):
+                bench.drive(pin, level)
+            assert (bench.port.read(IN), bench.port.read(UNUSED)) == levels
+
+    def test_a_callback_that_raises_trips_the_others_and_outputs_can_still_be_switched(
+        self, bench: Bench, edges: Edges
+    ) -> None:
+        def broken(_: int) -> None:
+            raise ValueError("no such axis")
+
+        bench.port.setup_output(OUT, True)
+        for pin, callback in ((UNUSED, edges), (IN, broken)):
+            bench.port.setup_input(pin, "up")
+            bench.drive(pin, True)
+            bench.port.watch(pin, "falling", callback)
+        bench.drive(IN, False)
+        edges.wait_for(1)
+        with pytest.raises(HardwareError, match="inputs are not watched any more: no such axis"):
+            bench.port.read(IN)
+        bench.port.write(OUT, False)
+        assert bench.level(OUT) is False
 
     def test_a_steady_lamp_can_be_switched(self, bench: Bench) -> None:
         bench.port.setup_output(OUT, False)

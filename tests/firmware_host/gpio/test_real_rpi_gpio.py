@@ -7,9 +7,12 @@ and bits: BCM2711 ARM Peripherals, chapter 5.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,7 @@ mkdir {folder}/dev
 for node in null zero urandom; do touch {folder}/dev/$node; mount --bind /dev/$node {folder}/dev/$node; done
 cp {folder}/gpiomem {folder}/dev/gpiomem
 mount --rbind {folder}/dev /dev
-exec {python} {folder}/program.py
+exec {python} {arguments}
 """
 PROGRAM = f"""
 import json, struct
@@ -56,38 +59,38 @@ def _unshared(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """What the registers held after each call."""
+@pytest.fixture
+def on_a_pi(tmp_path: Path) -> Callable[..., str]:
+    """Runs Python there, and returns what it prints."""
     pytest.importorskip("RPi", reason="needs RPi.GPIO, which is installed on x86-64 Linux")
-    if shutil.which("unshare") is None:
-        pytest.skip("needs unshare")
-    folder = tmp_path_factory.mktemp("pi")
-    (folder / "cpuinfo").write_text(CPUINFO)
-    (folder / "gpiomem").write_bytes(bytes(4096))
-    (folder / "program.py").write_text(PROGRAM)
-    script = NAMESPACE.format(folder=folder, python=sys.executable)
-    if _unshared("true").returncode != 0:
-        pytest.skip("needs user namespaces")
-    done = _unshared(script)
-    assert done.returncode == 0, done.stderr
-    told: dict[str, object] = json.loads(done.stdout)
+    if shutil.which("unshare") is None or _unshared("true").returncode != 0:
+        pytest.skip("needs unshare, and user namespaces")
+    (tmp_path / "cpuinfo").write_text(CPUINFO)
+    (tmp_path / "gpiomem").write_bytes(bytes(4096))
+
+    def run(*arguments: str) -> str:
+        done = _unshared(NAMESPACE.format(folder=tmp_path, python=sys.executable, arguments=shlex.join(arguments)))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def seen(on_a_pi: Callable[..., str]) -> dict[str, object]:
+    """What the registers held after each call."""
+    told: dict[str, object] = json.loads(on_a_pi("-c", PROGRAM))
     return told
 
 
-def test_an_output_is_selected_and_an_input_is_not(seen: dict[str, object]) -> None:
-    """Three bits a pin, ten pins a register: 001 is an output, 000 an input."""
+def test_the_library_conforms_as_far_as_registers_go(on_a_pi: Callable[..., str]) -> None:
+    told = on_a_pi("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/firmware_host/gpio/registers_rpi_gpio.py")
+    assert re.search(r"^1[5-9] passed, \d+ skipped", told, re.MULTILINE), told
+
+
+def test_each_call_sets_the_registers_of_its_pin(seen: dict[str, object]) -> None:
+    """Select: three bits a pin, ten pins a register, 001 is an output. Pull: two bits a pin, sixteen pins, 01 is up."""
     assert seen["select"] == [0, 0b001 << 3 * (PIN - 10), 0]
-
-
-def test_an_input_is_pulled_up(seen: dict[str, object]) -> None:
-    """Two bits a pin, sixteen pins a register: 01 pulls up."""
     assert seen["pull"] == [0b01 << 2 * INPUT, 0]
-
-
-def test_levels_are_set_and_cleared_by_the_pins_own_bit(seen: dict[str, object]) -> None:
     assert (seen["set"], seen["clear"]) == (1 << PIN, 1 << PIN)
-
-
-def test_closing_makes_the_output_an_input_again(seen: dict[str, object]) -> None:
-    assert seen["closed"] == 0
+    assert seen["closed"] == 0, "the output is an input again"

@@ -19,8 +19,13 @@ OUT, IN, UNUSED = 17, 5, 4
 
 
 @pytest.fixture
-def board() -> EmulatedBoard:
-    return EmulatedBoard(VirtualClock())
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def board(clock: VirtualClock) -> EmulatedBoard:
+    return EmulatedBoard(clock)
 
 
 @pytest.fixture
@@ -34,8 +39,11 @@ def port(board: EmulatedBoard) -> RpiGpio:
 
 class TestRpiGpio(GpioConformance):
     @pytest.fixture
-    def bench(self, board: EmulatedBoard) -> Bench:
-        return Bench(RpiGpio(board), board.drive, board.level)
+    def bench(self, board: EmulatedBoard, clock: VirtualClock) -> Bench:
+        def wait_ms(ms: float) -> None:
+            clock.wait_until(clock.now_ns() + round(ms * 1e6), "wait")
+
+        return Bench(RpiGpio(board, now_ns=clock.now_ns), board.drive, board.level, wait_ms)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +109,7 @@ def test_a_board_that_the_library_refuses_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("RPi", "RPi.GPIO"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(HardwareError, match=r"Cannot determine SOC.*on a Pi 5 install rpi-lgpio"):
+    with pytest.raises(HardwareError, match=r"Cannot determine SOC.*up to the 4 only.*pip install rpi-lgpio"):
         open_rpi_gpio()
 
 

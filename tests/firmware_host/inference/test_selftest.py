@@ -57,14 +57,14 @@ def test_the_processor_alone() -> None:
     result = doctor()
     assert result.exception is None, result.output
     assert "signed and whole" in result.output
-    assert "fp32      differs from int8 by" in result.output
+    assert "agreement of fp32: differs from int8 by" in result.output
     assert "tensorrt" not in result.output
 
 
 def test_tensorrt_is_compared_and_its_engine_kept(trt: FakeTensorRt, tmp_path: Path) -> None:
     result = doctor("--tensorrt")
     assert result.exception is None, result.output
-    assert "tensorrt  differs from its graph on the processor by 0.0000 DoF, at most 0.0000" in result.output
+    assert "agreement of tensorrt: differs from its graph on the processor by 0.0000 DoF" in result.output
     assert list(tensorrt.engine_cache().glob("*.engine"))
 
 
@@ -77,7 +77,7 @@ def test_a_tensorrt_that_answers_otherwise_fails(trt: FakeTensorRt, monkeypatch:
     monkeypatch.setattr(tensorrt, "TensorRtPatchModel", Wrong)
     result = doctor("--tensorrt")
     assert isinstance(result.exception, HardwareError)
-    assert "TensorRT does not agree with the processor" in str(result.exception)
+    assert "agreement of tensorrt: differs from its graph on the processor by" in str(result.exception)
 
 
 def test_a_machine_without_tensorrt_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

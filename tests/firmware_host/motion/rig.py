@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_host.cancel import CancelToken
-from firmware_host.clock import Phase, VirtualClock
+from firmware_host.clock import VirtualClock
 from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.motion.stage import Stage
 from firmware_host.profile import Profile, load_profile
@@ -20,20 +20,6 @@ SHIPPED = load_profile("emulated")
 Changes = dict[AxisName, dict[str, Any]]
 
 
-class AlarmClock(VirtualClock):
-    """A virtual clock on which `alarm` is called once, when its time has come."""
-
-    alarm_ns: int | None = None
-    alarm: Callable[[], None]
-
-    def wait_until(self, deadline_ns: int, phase: Phase) -> None:
-        if self.alarm_ns is not None and deadline_ns >= self.alarm_ns:
-            super().wait_until(self.alarm_ns, phase)
-            self.alarm_ns = None
-            self.alarm()
-        super().wait_until(deadline_ns, phase)
-
-
 @dataclass
 class Rig:
     """Everything between the stage's calls and the carriages.
@@ -43,7 +29,7 @@ class Rig:
 
     profile: Profile
     before: Callable[[Rig], None] = lambda _: None
-    clock: AlarmClock = field(default_factory=AlarmClock)
+    clock: VirtualClock = field(default_factory=VirtualClock)
     cancel: CancelToken = field(default_factory=CancelToken)
 
     def __post_init__(self) -> None:
@@ -54,7 +40,7 @@ class Rig:
         self.stage = Stage(self.profile, RpiGpio(self.board), self.clock, self.cancel)
 
     def at(self, time_ns: int, action: Callable[[], None]) -> None:
-        self.clock.alarm_ns, self.clock.alarm = time_ns, action
+        self.clock.at(time_ns, action)
 
     def host_um(self) -> dict[AxisName, float]:
         return {"x": self.stage.x_um, "y": self.stage.y_um, "z": self.stage.z_um}

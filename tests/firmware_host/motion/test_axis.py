@@ -21,7 +21,7 @@ def standing_at(z_um: float, taken_up: bool) -> Axis:
     """A z axis that stands somewhere, its backlash taken up or not."""
     axis = Axis("z", Z)
     steps = round(z_um * Z.steps_per_um)
-    axis.made(steps, [axis.train(1 if taken_up else -1)], whole=True)
+    axis.made(steps, [axis.train(TAKEUP_STEPS if taken_up else -1)], whole=True)
     return axis
 
 

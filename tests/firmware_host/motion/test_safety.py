@@ -42,8 +42,8 @@ def test_cancelled_at_any_instant_host_and_machine_agree(instant: float, x_um: f
         if rig.cancel.requested:
             assert not any(level and time_ns > cancelled_ns for time_ns, level in edges[-4:]), "a step after the cancel"
     assert all(rig.enabled(name) for name in AXES), "the motors hold their place"
+    rig.clock.wait_until(cancelled_ns, "wait")  # where it comes after the move
     rig.cancel.requested = False
-    rig.clock.alarm_ns = None
     # Going on from there must bring the carriages to where the host says they are.
     rig.stage.move_to(x_um=31, y_um=31, z_um=6)
     assert {name: rig.true_um()[name] - um for name, um in rig.host_um().items()} == pytest.approx(offset_um, abs=1e-6)
@@ -154,3 +154,37 @@ def test_a_profile_without_fault_pins_runs_and_watches_the_rest() -> None:
     rig.board.drive(rig.profile.axes.z.limit_pin, False)
     with pytest.raises(SafetyStop, match="limit switch of axis z"):
         rig.stage.move_to(x_um=20)
+
+
+def test_a_pin_that_refuses_does_not_keep_the_other_motors_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = homed_rig()
+    table, output = rig.profile.axes.x, rig.board.output
+
+    def refuses(channel: int, value: bool) -> None:
+        if channel == table.enable_pin:
+            raise RuntimeError("The GPIO channel has not been set up as an OUTPUT")
+        output(channel, value)
+
+    monkeypatch.setattr(rig.stage._gpio, "_output", refuses)
+    refusal = f"motors may still be on: GPIO pin {table.enable_pin}: .*; cut their power"
+    with pytest.raises(HardwareError, match=refusal):
+        rig.stage.shutdown()
+    assert [rig.enabled(name) for name in AXES] == [True, False, False]
+
+
+@pytest.mark.parametrize(("trip", "cause"), [each[1:] for each in TRIPS], ids=[each[0] for each in TRIPS])
+def test_a_lost_edge_in_a_move_is_made_up_for_within_a_few_steps(trip: Trip, cause: str) -> None:
+    """Field failure: as above, in the middle of a move; the level is looked at, one input before each step."""
+    rig = homed_rig(stop_pin=STOP_PIN)
+    rig.board.remove_event_detect(int(cause.split("pin ")[1].rstrip(")")))
+    tripped_ns = rig.clock.now_ns() + 40_000_000
+    rig.at(tripped_ns, lambda: trip(rig))
+    with pytest.raises(SafetyStop, match="motion stopped"):
+        rig.stage.move_to(x_um=500, y_um=500, z_um=50)
+    assert_off(rig)
+    steps = sum(
+        level and time_ns > tripped_ns
+        for name in AXES
+        for time_ns, level in rig.board.history(rig.profile.axes.of(name).step_pin)
+    )
+    assert steps <= 7, "there are seven inputs"

@@ -297,7 +297,7 @@ def collect_cardboard(
     asked = request_of(small, out, positions=positions)
     card: Any = Cardboard(scene)
     any_part: Any = None
-    parts = Scanner(asked.profile, VirtualClock(), any_part, card, any_part, any_part, CancelToken(), None)
+    parts = Scanner(asked.profile, VirtualClock(), any_part, card, any_part, any_part, CancelToken(), any_part, None)
     collector = Collector(parts, card, asked)
     try:
         collector.run(SITES, start_um, lambda *_: None)
