@@ -13,6 +13,7 @@ from firmware_host.motion.pulse import PulseTrain
 from firmware_host.motion.ramp import move_duration_s, step_times_ns
 from firmware_host.profile_tables import AxisName, AxisTable
 
+_BELOW = 0.95  # of a speed that must not be reached, as steps are rounded to nanoseconds
 _QUICKEN = 1.05  # after each move that went well, until the axis goes at its full speed again
 
 
@@ -58,7 +59,7 @@ class Axis:
     def slow_down(self, late_ns: int) -> None:
         """So far that pulses which are as late again do no harm; no further than where none can."""
         full_sps = self.table.max_speed_um_s * self.table.steps_per_um
-        harmless_sps = max(self._patience_steps / (late_ns * 1e-9), self.abrupt_sps)
+        harmless_sps = max(self._patience_steps / (late_ns * 1e-9), _BELOW * self.abrupt_sps)
         self._pace = min(self._pace, harmless_sps / full_sps)
 
     def quicken(self) -> None:

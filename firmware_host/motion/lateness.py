@@ -21,6 +21,10 @@ class Lateness:
         self._counts[min(late_ns // 1000, _BINS)] += 1
         self.most_ns = max(self.most_ns, late_ns)
 
+    def later_than(self, late_us: int) -> int:
+        """How many edges were later than so many whole us; at most 20,000."""
+        return sum(self._counts[min(late_us, _BINS) :])
+
     def percentile_us(self, percent: float) -> float:
         """Lateness that so many percent of the edges did not exceed, us, to the next whole one; 0 without edges."""
         left = percent / 100 * self.edges

@@ -119,7 +119,12 @@ class Server:
         """Of all edges so far, us; how many steps that were, and how often they stood still."""
         late = self._stage.lateness
         shares = {f"p{percent:g}_us": late.percentile_us(percent) for percent in (50, 99, 99.9)}
-        counts = {"edges": late.edges, "steps": self._stage.steps, "stalls": self._stage.stalls}
+        counts = {
+            "edges": late.edges,
+            "later_than_2_ms": late.later_than(2000),
+            "steps": self._stage.steps,
+            "stalls": self._stage.stalls,
+        }
         return {**shares, "most_us": late.most_ns / 1000, **counts}
 
 
