@@ -1,9 +1,10 @@
 """The pulse engine: plays step trains of several axes at once, each edge at its own deadline of the clock.
 
-It knows pins and times, not micrometres. Deadlines are absolute, counted from the start of the move. When an edge
-comes late (the operating system was busy) the rest of the move is put off by as much: catching up would ask the
-motors for more speed than planned, and would shorten a pulse below what the driver sees. An edge that is so late that
-the rotor has come to rest, or lost its field, ends the move: it cannot go on at full speed from there.
+It knows pins and times, not micrometres. Deadlines are absolute, counted from the start of the move. An edge that comes
+late by up to a quarter of a step, as they do, changes nothing: the next one is in time again, and no pulse gets shorter
+than the driver sees. What is later than that (the operating system was busy) puts the rest of the move off: catching up
+would ask the motors for more speed than planned. An edge that is so late that the rotor has come to rest, or lost its
+field, ends the move: it cannot go on at full speed from there.
 """
 
 from __future__ import annotations
@@ -88,16 +89,20 @@ class PulseEngine:
         edges = [_edges(trains) for trains in axes]
         made = [0] * len(axes)
         gaps_ns = [_NEVER] * len(axes)  # from each axis's last step to the one before
+        falls_ns = [0] * len(axes)  # when each axis's pulse may end
+        pulses_ns = [max((train.pulse_ns for train in trains), default=0) for trains in axes]
         high: set[int] = set()
         start_ns = clock.now_ns()
-        for time_ns, axis, pin, level, way, gap_ns, patience_ns in _merged(edges):
-            clock.wait_until(start_ns + time_ns, "move")
-            late_ns = clock.now_ns() - start_ns - time_ns
-            if late_ns > 0:
-                note(late_ns)
-                start_ns += late_ns
-            else:
-                note(0)
+        for time_ns, axis, pin, level, way, gap_ns, tolerance_ns, patience_ns in _merged(edges):
+            due_ns = start_ns + time_ns
+            if pin in high and due_ns < falls_ns[axis]:
+                due_ns = falls_ns[axis]
+            clock.wait_until(due_ns, "move")
+            now_ns = clock.now_ns()
+            late_ns = now_ns - due_ns
+            note(late_ns)
+            if late_ns > tolerance_ns:
+                start_ns += late_ns - tolerance_ns
             stalled = late_ns > patience_ns
             if way and (stalled or stop()):
                 return self._cut(axes, high, made, Stall(late_ns, _speeds(gaps_ns)) if stalled else None)
@@ -106,6 +111,7 @@ class PulseEngine:
                 made[axis] += way
                 self.steps += 1
                 gaps_ns[axis] = gap_ns
+                falls_ns[axis] = now_ns + pulses_ns[axis]
                 high.add(pin)
             else:
                 high.discard(pin)
@@ -133,23 +139,37 @@ class _Edges:
     """All edges of one axis, as columns.
 
     :param columns: pin; level; the step that an edge begins (0: none); time since the step before, ns; how late it may
-        come, ns.
+        come without putting off the rest, ns; how late at all, ns.
     """
 
     times_ns: NDArray[np.int64]
-    columns: tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+    columns: tuple[
+        NDArray[np.int64],
+        NDArray[np.bool_],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
+    ]
     duration_ns: int
 
 
 _NOTHING = _Edges(
     np.empty(0, np.int64),
-    (np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)),
+    (
+        np.empty(0, np.int64),
+        np.empty(0, np.bool_),
+        np.empty(0, np.int64),
+        np.empty(0, np.int64),
+        np.empty(0, np.int64),
+        np.empty(0),
+    ),
     0,
 )
 
 
-def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int, int, float]]:
-    """(time_ns, axis, pin, level, way, gap_ns, patience_ns) of all axes' edges in the order of their times."""
+def _merged(edges: Sequence[_Edges]) -> Iterator[tuple[int, int, int, bool, int, int, int, float]]:
+    """(time_ns, axis, pin, level, way, gap_ns, tolerance_ns, patience_ns) of all edges in the order of their times."""
     if not edges:
         return iter(())
     times_ns = np.concatenate([each.times_ns for each in edges])
@@ -165,10 +185,11 @@ def _edges(trains: Sequence[PulseTrain]) -> _Edges:
     for train in trains:
         parts.append(_edges_of(train, begin_ns))
         begin_ns = parts[-1].duration_ns
-    pins, levels, ways, gaps, patience = (
-        np.concatenate(each) for each in zip(*(p.columns for p in parts), strict=True)
+    pins, levels, ways, gaps, tolerances, patience = (
+        np.concatenate(each) for each in zip(*(part.columns for part in parts), strict=True)
     )
-    return _Edges(np.concatenate([part.times_ns for part in parts]), (pins, levels, ways, gaps, patience), begin_ns)
+    times_ns = np.concatenate([part.times_ns for part in parts])
+    return _Edges(times_ns, (pins, levels, ways, gaps, tolerances, patience), begin_ns)
 
 
 def _edges_of(train: PulseTrain, begin_ns: int) -> _Edges:
@@ -183,11 +204,23 @@ def _edges_of(train: PulseTrain, begin_ns: int) -> _Edges:
         np.append(np.array([train.dir_level]), np.tile([True, False], count)),
         np.append(np.zeros(1, np.int64), np.tile([train.way, 0], count)),
         np.append(np.zeros(1, np.int64), np.repeat(gaps_ns, 2)),
+        np.append(np.zeros(1, np.int64), np.repeat(_tolerances_ns(gaps_ns, train.pulse_ns), 2)),
         np.append(np.array([np.inf]), np.repeat(patience_ns, 2)),
     )
     times_ns = np.append(np.array([begin_ns], np.int64), np.stack([rising, rising + train.pulse_ns], 1).ravel())
     last_ns = int(train.times_ns[-1]) + train.pulse_ns if count else 0
     return _Edges(times_ns, columns, first_ns + max(train.duration_ns, last_ns))
+
+
+def _tolerances_ns(gaps_ns: NDArray[np.int64], pulse_ns: int) -> NDArray[np.int64]:
+    """(N,) for the gaps before N steps: a quarter of the shorter one beside each, less where that leaves STEP no time.
+
+    The first step and the last one have none.
+    """
+    beside = np.minimum(gaps_ns, np.append(gaps_ns[1:], 0))
+    beside[:1] = 0
+    tolerances_ns: NDArray[np.int64] = np.maximum(np.minimum(beside // 4, beside // 2 - pulse_ns), 0)
+    return tolerances_ns
 
 
 def _speeds(gaps_ns: Sequence[int]) -> tuple[float, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,20 +131,42 @@ class _LateClock(VirtualClock):
 
 @given(times=TIMES, lateness_ns=st.lists(st.integers(0, 500_000), max_size=30))
 @settings(max_examples=150, deadline=None)
-def test_a_late_clock_never_makes_a_step_sooner_or_a_pulse_shorter(times: list[int], lateness_ns: list[int]) -> None:
+def test_a_late_clock_makes_no_step_much_sooner_and_no_pulse_shorter(times: list[int], lateness_ns: list[int]) -> None:
     """Field failure: after a hiccup of 1 ms the missed steps came back to back, and the motor stalled."""
     bench = Bench(_LateClock(list(lateness_ns)))
     played = bench.engine.play([[train(0, 1, times)]], never)
     assert played.steps == (len(times),)
     real, planned = bench.rises(STEP[0]), times
-    assert all(b - a >= d - c for (a, b), (c, d) in zip(pairwise(real), pairwise(planned), strict=True))
+    gaps, planned_gaps = np.diff(real), np.diff(planned)
+    assert np.all(gaps >= 0.75 * planned_gaps)
+    falls = [time_ns for time_ns, level in bench.board.history(STEP[0]) if not level]
+    lows = np.array(real[1:]) - np.array(falls[:-1])
+    assert np.all(lows >= np.minimum(planned_gaps - PULSE_NS, PULSE_NS)), "STEP is low for as long as it is high"
     assert all(length >= PULSE_NS for length in bench.pulse_lengths(STEP[0]))
     assert played.end_ns[0] >= real[-1]
 
 
-def test_one_late_edge_delays_the_rest_by_as_much_and_no_more() -> None:
-    late = [0, 0, 0, 7000, 0]  # taken from the end: DIR, rise, fall, rise ...
-    bench = Bench(_LateClock(late))
-    played = bench.engine.play([[train(0, 1, [10_000, 20_000, 30_000])]], never)
-    assert bench.rises(STEP[0]) == [22_000, 32_000, 42_000]
-    assert played.end_ns == (46_000,)
+@pytest.mark.parametrize(
+    ("late_ns", "rises", "end_ns"),
+    [
+        (0, [45_000, 85_000, 125_000, 165_000], 169_000),
+        (10_000, [45_000, 95_000, 125_000, 165_000], 169_000),
+        (17_000, [45_000, 102_000, 132_000, 172_000], 176_000),
+    ],
+    ids=["in time", "by a quarter of a step", "by more"],
+)
+def test_a_late_step_delays_the_rest_by_what_exceeds_a_quarter_of_a_step(
+    late_ns: int, rises: list[int], end_ns: int
+) -> None:
+    """Field failure: each edge was some microseconds late, as they are, and moves took a fifth longer than planned."""
+    bench = Bench(_LateClock([late_ns, 0, 0, 0]))  # taken from the end: DIR, rise, fall, rise
+    played = bench.engine.play([[train(0, 1, [40_000, 80_000, 120_000, 160_000])]], never)
+    assert bench.rises(STEP[0]) == rises
+    assert bench.pulse_lengths(STEP[0]) == [PULSE_NS] * 4
+    assert played.end_ns == (end_ns,)
+
+
+def test_a_late_first_step_and_a_late_dir_delay_all_of_the_rest() -> None:
+    bench = Bench(_LateClock([3000, 2000]))  # DIR, rise
+    bench.engine.play([[train(0, 1, [40_000, 80_000])]], never)
+    assert bench.rises(STEP[0]) == [50_000, 90_000]
