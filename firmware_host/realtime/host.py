@@ -15,7 +15,7 @@ from typing import Any
 from firmware_host import errors
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import Clock, MonotonicClock
-from firmware_host.errors import HardwareError, ScannerError
+from firmware_host.errors import Cancelled, HardwareError, ScannerError
 from firmware_host.lamp import Lamp
 from firmware_host.motion.axis import Axis
 from firmware_host.motion.stage import Stage
@@ -128,8 +128,9 @@ class PinsProcess:
         if "x_um" in answer:
             self.state = answer
         if answer["error"] is not None:
-            self._cancel.check()  # it knows why
             kind, text = answer["error"]
+            if kind == Cancelled.__name__:
+                self._cancel.check()  # it knows why
             raise _ERRORS[kind](text)
         return answer.get("value")
 
@@ -165,12 +166,10 @@ def everything_off(profile: Profile, open_pins: str) -> Pins:
     :raises HardwareError: a pin refuses.
     """
     pins = opener(open_pins)(profile)
-    stage = Stage(profile, pins.port, MonotonicClock(), CancelToken())
-    lamp = Lamp(profile.lamp, pins.port)
     try:
-        stage.shutdown()
-    finally:
-        lamp.off()
+        Stage(profile, pins.port, MonotonicClock(), CancelToken()).shutdown()
+    finally:  # whatever became of the motors
+        Lamp(profile.lamp, pins.port).off()
     return pins
 
 

@@ -127,6 +127,16 @@ def test_an_input_that_trips_in_a_move_ends_it_within_a_step(
         scanner.pins.close()
 
 
+def test_a_safety_stop_is_told_even_when_a_stop_was_asked_for_too(opened: Opened, edges: Edges) -> None:
+    """Found on reading: Ctrl-C hid that motors may still be on."""
+    homed(opened)
+    opened.pins.call("look", pin=STOP_PIN)
+    edges.read_until(lamp_off)
+    opened.cancel.request("Ctrl-C")
+    with pytest.raises(HardwareError, match="it was shut down"):
+        opened.stage.move_to(x_um=10)
+
+
 @pytest.mark.parametrize("pin", [STOP_PIN, PROFILE.axes.z.fault_pin, PROFILE.axes.x.limit_pin])
 def test_an_input_that_trips_at_rest_switches_off_at_once(opened: Opened, edges: Edges, pin: int) -> None:
     homed(opened)
