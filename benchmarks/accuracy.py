@@ -7,7 +7,7 @@ from typing import get_args
 from benchmarks.machine import Machine
 from benchmarks.measure import Row, row
 from benchmarks.scans import Scanner, scanned
-from firmware_host.scan.session import Method
+from firmware_host.scan.entries import Method
 
 _OBJECTIVES: dict[str, Scanner] = {"20x/0.75": "emulated", "20x/0.65": "20x/0.65", "10x/0.40": "10x/0.40"}
 

@@ -27,7 +27,7 @@ def preprocess(machine: Machine) -> list[Row]:
     """A frame of the profile's camera; and with the disk in it."""
     profile = machine.profile
     with tempfile.TemporaryDirectory() as scratch:
-        folder, quality = ScanFolder(Path(scratch) / "scan"), profile.scan.jpeg_quality
+        folder, quality = ScanFolder.new(Path(scratch) / "scan"), profile.scan.jpeg_quality
         tile = _tissue_like((profile.camera.height_px, profile.camera.width_px), 0)
         ways = preprocess_ways(profile)
         ways["encode, write and sync a tile"] = lambda: folder.save_tile(tile_name(0, 0), tile, quality)

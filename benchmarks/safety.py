@@ -25,7 +25,8 @@ from firmware_host.health.temperature import Temperature
 from firmware_host.profile import Profile, load_profile
 from firmware_host.profile_tables import AXES
 from firmware_host.scan.plan import Region
-from firmware_host.scan.session import ScanRequest, run_scan
+from firmware_host.scan.request import ScanRequest
+from firmware_host.scan.session import run_scan
 from firmware_host.trust import trusted_keys
 from firmware_host.twin.emulation import Emulation
 

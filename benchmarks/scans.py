@@ -17,8 +17,10 @@ from firmware_host.bundle import find_bundle, read_bundle
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import PHASES
 from firmware_host.profile import Profile, load_profile
+from firmware_host.scan.entries import Method
 from firmware_host.scan.plan import Region
-from firmware_host.scan.session import Method, ScanRequest, run_scan
+from firmware_host.scan.request import ScanRequest
+from firmware_host.scan.session import run_scan
 from firmware_host.slide.summary import Summary
 from firmware_host.trust import trusted_keys
 

@@ -12,6 +12,7 @@ from benchmarks.calibrate import calibrate
 from benchmarks.focus import focus
 from benchmarks.gpio import gpio
 from benchmarks.inference import inference, inference_ways
+from benchmarks.kills import cuts, kills
 from benchmarks.loader import loader
 from benchmarks.machine import Machine
 from benchmarks.measure import Row
@@ -45,6 +46,8 @@ SUITES: dict[str, Suite] = {
     "calibrate": calibrate,
     "safety": safety,
     "pulses": pulses,
+    "kills": kills,
+    "cuts": cuts,
 }
 
 WAYS: dict[str, Callable[[Profile], Mapping[str, Callable[[], object]]]] = {

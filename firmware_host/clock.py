@@ -38,6 +38,10 @@ class Clock(Protocol):
         :param queued: pieces that may wait their turn.
         """
 
+    @contextmanager
+    def caught_up(self, phase: Phase) -> Iterator[None]:
+        """Wait for all pieces that are worked on beside, in the body; the time is booked under `phase`."""
+
     def booked_ns(self) -> dict[Phase, int]:
         """Total time booked under each phase so far (a copy)."""
 
@@ -54,7 +58,7 @@ class VirtualClock:
         self._booked = dict.fromkeys(PHASES, 0)
         self._done_ns: dict[Phase, deque[int]] = {phase: deque() for phase in PHASES}  # of pieces done beside
         self._alarms: list[tuple[int, Callable[[], None]]] = []
-        self._amid: dict[Phase, Callable[[], None]] = {}
+        self._amid: dict[Phase, list[Callable[[], None]]] = {}
 
     def now_ns(self) -> int:
         return self._now_ns
@@ -66,12 +70,20 @@ class VirtualClock:
 
     def amid(self, phase: Phase, action: Callable[[], None]) -> None:
         """Call `action` once, halfway through the next wait of this phase."""
-        self._amid[phase] = action
+        self._amid.setdefault(phase, []).append(action)
+
+    def leap(self, by_ns: int) -> None:
+        """Time passes while nothing runs, as when the machine was suspended; booked under `wait`."""
+        self._pass(self._now_ns + by_ns, "wait")
+
+    def work_takes(self, phase: Phase, longer_ns: int) -> None:
+        """From now on work of this phase costs so much more, or less."""
+        self._work_ns[phase] = self._work_ns.get(phase, 0) + longer_ns
 
     def wait_until(self, deadline_ns: int, phase: Phase) -> None:
         if deadline_ns > self._now_ns:
-            if phase in self._amid:
-                self.at((self._now_ns + deadline_ns) // 2, self._amid.pop(phase))
+            for action in self._amid.pop(phase, ()):
+                self.at((self._now_ns + deadline_ns) // 2, action)
             while self._alarms and self._alarms[0][0] <= deadline_ns:
                 time_ns, action = self._alarms.pop(0)
                 self._pass(time_ns, phase)
@@ -95,6 +107,12 @@ class VirtualClock:
         while len(done) > queued:  # one more is being worked on
             self.wait_until(done.popleft(), phase)
         done.append(max(self._now_ns, done[-1] if done else 0) + self._work_ns.get(phase, 0))
+
+    @contextmanager
+    def caught_up(self, phase: Phase) -> Iterator[None]:
+        yield
+        while self._done_ns[phase]:
+            self.wait_until(self._done_ns[phase].popleft(), phase)
 
     def booked_ns(self) -> dict[Phase, int]:
         return dict(self._booked)
@@ -133,6 +151,11 @@ class MonotonicClock:
     @contextmanager
     def beside(self, phase: Phase, queued: int) -> Iterator[None]:  # noqa: ARG002
         with self.work(phase):  # the body's own wait is all there is
+            yield
+
+    @contextmanager
+    def caught_up(self, phase: Phase) -> Iterator[None]:
+        with self.work(phase):
             yield
 
     def booked_ns(self) -> dict[Phase, int]:

@@ -1,5 +1,14 @@
 """The errors that reach a user as one clear line. Not for programming mistakes: those stay ordinary exceptions."""
 
+from __future__ import annotations
+
+import sys
+
+
+def warn(text: str) -> None:
+    """One line on standard error, about what does not end the work."""
+    print(f"warning: {' '.join(text.split())}", file=sys.stderr)
+
 
 class ScannerError(Exception):
     """Something the user can act on. The message says what, where, and what to do, in one line."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,12 @@ from firmware_host.camera.choice import open_camera, open_replay
 from firmware_host.camera.port import Camera, Frame
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import Clock, MonotonicClock
-from firmware_host.errors import HardwareError
+from firmware_host.disk import Disk, LocalDisk
+from firmware_host.errors import HardwareError, warn
 from firmware_host.gpio.rpi_gpio import RpiGpio
 from firmware_host.health.machine import Machine
 from firmware_host.health.sensors import BoardSensors, NoSensors, Sensors
+from firmware_host.inference.port import PatchModel
 from firmware_host.lamp import Lamp, Light
 from firmware_host.motion.port import StagePort
 from firmware_host.motion.stage import Stage
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
     from firmware_host.twin.emulation import Emulation
 
 
+def _as_it_is(model: PatchModel) -> PatchModel:
+    return model
+
+
 @dataclass(frozen=True)
 class Scanner:
     """An open scanner.
 
     :param off: switches motors and lamp off, for good; safe to call twice.
     :param sensors: of the machine that serves it; those of an emulated one tell nothing.
+    :param disk: where scans are kept.
+    :param network: what stands between the network and whoever asks it; on hardware nothing.
     :param truth: on the twin, the true focus error of a frame in um (None: nothing to focus on); on hardware there
         is none. For reports only: nothing that moves may look at it.
     """
@@ -47,6 +54,8 @@ class Scanner:
     cancel: CancelToken
     sensors: Sensors
     truth: Callable[[Frame], float | None] | None
+    disk: Disk = field(default_factory=LocalDisk)
+    network: Callable[[PatchModel], PatchModel] = _as_it_is
 
     def close(self) -> None:
         """The one way out: pulses end, drivers and lamp off, the camera given back. Safe to call twice.
@@ -80,7 +89,7 @@ def open_scanner(
     if not real_time:
         return over_emulation(profile, emulation.Emulation(profile, seed, slide), cancel)
     clock = MonotonicClock()
-    process = PinsProcess(profile, cancel, EMULATED, _warn)
+    process = PinsProcess(profile, cancel, EMULATED, warn)
     machine = pins.RemoteMachine(process)
     try:
         view = emulation.EmulatedView(profile, seed, slide, clock, machine.position_um, machine.lamp)
@@ -93,7 +102,7 @@ def open_scanner(
 def _real(profile: Profile, cancel: CancelToken) -> Scanner:
     """Pins first, so that the motors are off while everything else starts."""
     clock = MonotonicClock()
-    pins = PinsProcess(profile, cancel, REAL, _warn)
+    pins = PinsProcess(profile, cancel, REAL, warn)
     try:
         camera = open_camera(profile.hardware, profile.camera, clock)
     except BaseException:
@@ -150,7 +159,3 @@ def _replaying(profile: Profile, seed: int, cancel: CancelToken, real_time: bool
         scanner.close()
         raise
     return replace(scanner, profile=profile, camera=camera, truth=camera.focus_error_um)
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)

@@ -86,6 +86,7 @@ class CameraTable(Table):
         (2.0, 2.0), description="of red and of blue over green, fixed during a scan; the flat field does the rest"
     )
     timeout_s: float = Field(ge=0.1, le=60)
+    lost_s: float = Field(30.0, ge=0, le=3600, description="how long a camera that is gone is waited for")
     source: str = Field(
         "",
         description='for opencv: a number, a path such as "/dev/video0", or a GStreamer pipeline; '
@@ -195,7 +196,7 @@ class ScanTable(Table):
 
 
 class HealthTable(Table):
-    """The board's temperature and supply during a scan. A Raspberry Pi slows itself down from 80 C on, most at 85."""
+    """The board during a scan: temperature, supply, memory, disk. A Raspberry Pi slows itself down from 80 C on."""
 
     warn_c: float = Field(default=75, ge=30, le=120, description="processor's temperature that is told")
     slow_c: float = Field(default=80, ge=30, le=120, description="from here on the scan pauses between fields")
@@ -205,11 +206,24 @@ class HealthTable(Table):
     under_voltage: Literal["warn", "slow", "stop"] = Field(
         default="slow", description="while the supply is too low; slow pauses, and stops when that does not help"
     )
+    memory_warn_mb: float = Field(default=300, ge=0, le=1_000_000, description="less memory left than this is told")
+    memory_floor_mb: float = Field(
+        default=120, ge=0, le=1_000_000, description="below it the scan pauses, before the kernel kills something"
+    )
+    disk_floor_mb: float = Field(
+        default=500, ge=0, le=1_000_000, description="less room than this on the disk of the scan pauses it"
+    )
 
     @model_validator(mode="after")
     def _temperatures_in_order(self) -> HealthTable:
         if not self.warn_c <= self.slow_c <= self.stop_c:
             raise ValueError("warn_c, slow_c and stop_c must be in this order")
+        return self
+
+    @model_validator(mode="after")
+    def _memory_in_order(self) -> HealthTable:
+        if self.memory_floor_mb > self.memory_warn_mb:
+            raise ValueError(f"memory_floor_mb must not exceed memory_warn_mb ({self.memory_warn_mb:g})")
         return self
 
 
@@ -257,3 +271,6 @@ class TwinTable(Table):
     skew_deg: float = Field(0.0, ge=-5, le=5, description="the real angle from x to y less 90 degrees")
     target: Literal["section", "grid"] = Field("section", description="what lies on the stage; grid: chrome dots")
     grid_um: float = Field(10.0, ge=1, le=1000, description="pitch of the grid's dots")
+    repeatable: bool = Field(
+        default=False, description="noise by place instead of by frame, and no drift: a field looks the same later on"
+    )

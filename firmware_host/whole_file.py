@@ -18,7 +18,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -36,10 +36,10 @@ def whole_folder(path: Path, part: Path) -> Iterator[Path]:
         for file in part.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
-        _sync_folder(part)
+        sync_folder(part)
         path.parent.mkdir(parents=True, exist_ok=True)
         part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -50,7 +50,8 @@ def write_whole(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was created, renamed and removed in a folder outlast a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def open_camera(hardware: HardwareTable, table: CameraTable, clock: Clock) -> Ca
     if hardware.camera == "opencv":
         return OpenCvCamera(table, clock)
     raise ValueError("an emulated camera and a recording belong to an emulation")
+
+
+def reopener(hardware: HardwareTable, table: CameraTable, clock: Clock) -> Callable[[], Camera] | None:
+    """What opens the real camera once more, after the one before was closed; None where there is nothing to open."""
+    if hardware.camera in ("emulated", "replay"):
+        return None
+    return functools.partial(open_camera, hardware, table, clock)
 
 
 def open_replay(profile: Profile, clock: Clock, place: Callable[[], tuple[float, float, float]]) -> ReplayCamera:

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_host.errors import HardwareError
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -25,13 +27,17 @@ class Frame:
     sequence: int
 
 
+class FrameLost(HardwareError):
+    """A frame was bad, and cannot be taken again: the stage has moved on since. The camera itself is well."""
+
+
 class Exposure(Protocol):
     """A frame whose light has been collected; the stage may move while it is read out."""
 
     def read_out(self) -> Frame:
         """The frame, once it is delivered; the wait is booked under `readout`. To be called once.
 
-        :raises HardwareError: it does not come.
+        :raises HardwareError: it does not come. :raises FrameLost: it came and is of no use (`steady`).
         """
 
 

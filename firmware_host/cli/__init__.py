@@ -6,18 +6,22 @@ import typer
 
 from firmware_host.cli.calibrate import calibrate
 from firmware_host.cli.collect import collect
+from firmware_host.cli.control import pause, resume, status, stop
 from firmware_host.cli.doctor import doctor
 from firmware_host.cli.errors import run_app
 from firmware_host.cli.keys import keys
 from firmware_host.cli.manual import capture, focus, home, jog, lamp, off
 from firmware_host.cli.profiles import profiles
 from firmware_host.cli.replay import focus_replay
-from firmware_host.cli.scan import scan
+from firmware_host.cli.scan import assemble, scan
 from firmware_host.cli.wiring import wiring
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Scan slides with a motorised microscope.")
 app.command()(scan)
+app.command()(assemble)
 app.command()(collect)
+for asking in (status, pause, resume, stop):
+    app.command()(asking)
 for command in (home, jog, lamp, capture, focus, off, calibrate):
     app.command()(command)
 app.command("focus-replay")(focus_replay)

@@ -22,11 +22,6 @@ def stop_on_signals(cancel: CancelToken) -> None:
     signal.signal(signal.SIGTERM, ask)
 
 
-def warn(text: str) -> None:
-    """One line on standard error."""
-    print(f"warning: {text}", file=sys.stderr)
-
-
 class Bars:
     """A progress bar per stage of the work, on standard error; plain lines where that is no terminal."""
 

@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from firmware_host.cli.running import warn
-from firmware_host.errors import UsageError
+from firmware_host.errors import UsageError, warn
 from firmware_host.profile import Profile, load_profile
 from firmware_host.whole_file import write_whole
 from firmware_host.wiring.diagram import diagram

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from firmware_host.camera.port import Camera, Exposure, Frame
+from firmware_host.camera.port import Camera, Exposure, Frame, FrameLost
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import Clock
 from firmware_host.focus.result import FocusStage
@@ -21,7 +21,10 @@ class Eye:
         self.captures = 0
 
     def look(self, settled_ns: int) -> Frame:
-        """Wait until the stage has settled, then take the first frame whose exposure began after that."""
+        """Wait until the stage has settled, then take the first frame whose exposure began after that.
+
+        It is read out while the stage stands there, so it is never lost (`FrameLost`).
+        """
         return self.expose(settled_ns).read_out()
 
     def expose(self, settled_ns: int) -> Exposure:
@@ -31,13 +34,23 @@ class Eye:
         self.captures += 1
         return self._camera.expose(settled_ns, self._timeout_s)
 
-    def rise(self, stage: FocusStage, heights_um: Iterable[float]) -> Iterator[tuple[float, Frame]]:
-        """Each height reached and the frame from there, in order; a frame is read out while the stage goes on."""
+    def rise(self, stage: FocusStage, heights_um: Iterable[float]) -> Iterator[tuple[float, Frame | None]]:
+        """Each height reached and the frame from there, in order; a frame is read out while the stage goes on.
+
+        None stands for a frame that was lost.
+        """
         before: tuple[float, Exposure] | None = None
         for z_um in heights_um:
             settled_ns = stage.move_to(z_um=z_um)
             if before is not None:
-                yield before[0], before[1].read_out()
+                yield before[0], _read_out(before[1])
             before = stage.z_um, self.expose(settled_ns)
         if before is not None:
-            yield before[0], before[1].read_out()
+            yield before[0], _read_out(before[1])
+
+
+def _read_out(exposure: Exposure) -> Frame | None:
+    try:
+        return exposure.read_out()
+    except FrameLost:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -38,6 +39,7 @@ class FocusResult:
     :param captures: frames that were taken; :param patches: how many voted last.
     :param status: focused; swept (by contrast); predicted (nothing helped, z from the neighbours: flagged); blank.
     :param first_move_um: first predicted move, made from `first_z_um`; None when nothing was predicted.
+    :param others: a few more frames of the field, each with the stage z it was taken at: the tile is judged by them.
     """
 
     frame: Frame
@@ -49,6 +51,7 @@ class FocusResult:
     status: Status
     first_move_um: float | None
     first_z_um: float
+    others: Sequence[tuple[float, Frame]] = ()
 
 
 class FocusMethod(Protocol):

@@ -13,6 +13,7 @@ from firmware_host.focus.result import FocusResult, FocusStage, start_of_search
 from firmware_host.optics import Objective
 from firmware_host.profile_tables import FocusTable
 
+_LEAST_HEIGHTS = 3  # that make a curve
 _LEAST_CONTRAST = 0.25  # a curve that varies less says nothing
 WIDE_HALF_DOF, WIDE_STEP_DOF = 90.0, 5.0
 """How far and how finely `search_wide` looks when nothing is known of a slide."""
@@ -70,14 +71,16 @@ class ContrastSweep:
         )
 
     def _sweep(self, pivot_um: float) -> Peak | None:
-        """The peak around the pivot; None when fewer than three heights lie within the soft limits."""
+        """The peak around the pivot; None when fewer than three heights can be looked at."""
         count = round(2 * self._half_um / self._step_um)
         heights = pivot_um - self._half_um + self._step_um * np.arange(count + 1)
         allowed = [float(z) for z in heights if self._stage.z_allowed(float(z))]
-        if len(allowed) < 3:
+        if len(allowed) < _LEAST_HEIGHTS:
             return None
-        scores = [brenner(luminance(frame.image)) + 1e-6 for _, frame in self._eye.rise(self._stage, allowed)]
-        return fit_peak(allowed, scores)
+        curve = _sharpness(self._stage, self._eye, allowed)
+        if len(curve) < _LEAST_HEIGHTS:
+            return None
+        return fit_peak([z_um for z_um, _ in curve], [score for _, score in curve])
 
 
 def search_wide(stage: FocusStage, eye: Eye, middle_um: float, half_range_um: float, step_um: float) -> float | None:
@@ -87,7 +90,14 @@ def search_wide(stage: FocusStage, eye: Eye, middle_um: float, half_range_um: fl
     """
     heights = [float(z) for z in np.arange(middle_um - half_range_um, middle_um + half_range_um + 1e-9, step_um)]
     heights = [z for z in heights if stage.z_allowed(z)]
-    scores = [brenner(luminance(frame.image, bin_px=4)) + 1e-6 for _, frame in eye.rise(stage, heights)]
-    if len(heights) < 3 or (max(scores) - min(scores)) < _LEAST_CONTRAST * max(scores):
+    curve = _sharpness(stage, eye, heights, bin_px=4)
+    scores = [score for _, score in curve]
+    if len(curve) < _LEAST_HEIGHTS or (max(scores) - min(scores)) < _LEAST_CONTRAST * max(scores):
         return None
-    return heights[int(np.argmax(scores))]
+    return curve[int(np.argmax(scores))][0]
+
+
+def _sharpness(stage: FocusStage, eye: Eye, heights: list[float], bin_px: int = 1) -> list[tuple[float, float]]:
+    """Each height and how sharp it is there, above 0; heights whose frame was lost are left out."""
+    frames = zip(heights, eye.rise(stage, heights), strict=True)
+    return [(z_um, brenner(luminance(frame.image, bin_px)) + 1e-6) for z_um, (_, frame) in frames if frame is not None]

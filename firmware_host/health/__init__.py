@@ -1,1 +1,1 @@
-"""What the board tells of itself: temperature, supply, free disk. Reads only; a scan asks the `watch`."""
+"""What the board tells of itself: temperature, supply, memory, disk. Reads only; a scan asks `watch` and `room`."""

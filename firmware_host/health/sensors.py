@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from firmware_host.health.machine import Machine
+from firmware_host.health.memory import Memory, read_memory
 from firmware_host.health.power import Power, read_power
 from firmware_host.health.temperature import Temperature, read_temperature
 
 
 @dataclass(frozen=True)
 class Readings:
-    """:param temperature: of the processor, None where the kernel tells of none."""
+    """:param temperature: of the processor, None where the kernel tells of none; :param memory: likewise."""
 
     temperature: Temperature | None = None
     power: Power = field(default_factory=Power)
+    memory: Memory | None = None
 
 
 class Sensors(Protocol):
@@ -32,7 +34,8 @@ class BoardSensors:
         self._machine = machine
 
     def read(self) -> Readings:
-        return Readings(read_temperature(self._machine), read_power(self._machine))
+        machine = self._machine
+        return Readings(read_temperature(machine), read_power(machine), read_memory(machine))
 
 
 class NoSensors:

@@ -5,18 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_host.errors import HardwareError
 from firmware_host.focus.calibration import MOST_VISITS, Calibration, Code, Images, Place, calibrate
 from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner
+from firmware_host.incidents import Incident, Note
 from firmware_host.inference.port import Calibrator
 from firmware_host.scan.plan import spread_order
 from firmware_host.scan.survey import Survey
 
 _BELOW, _ABOVE = 4, 3  # frames below and above the sharpest plane, delta apart: as far as fields are judged from
 _LEAST_FRAMES = 4  # where the stage's travel allows no more
+
+
+class _NoCodeError(HardwareError):
+    """The calibrator failed."""
+
+
+class _Careful:
+    """A calibrator whose failure is told apart from those of stage and camera."""
+
+    def __init__(self, calibrator: Calibrator) -> None:
+        self._calibrator = calibrator
+
+    def calibrate(self, first: Images, second: Images, move_dof: NDArray[np.float32]) -> Code:
+        try:
+            return self._calibrator.calibrate(first, second, move_dof)
+        except HardwareError as error:
+            raise _NoCodeError(str(error)) from error
 
 
 def calibrate_on_slide(
@@ -27,8 +49,11 @@ def calibrate_on_slide(
     calibrator: Calibrator | None,
     found: Survey,
     tell: Callable[[float], None],
+    note: Note = lambda _: None,
 ) -> Calibration:
     """Visit fields spread over the tissue. Some 30 frames a field, before the scan; tiles are not taken.
+
+    Pairs with a frame that was lost, or that the network does not answer to, are left out.
 
     :param estimator: without a code; :param tell: the share done, 0 to 1.
     """
@@ -36,7 +61,7 @@ def calibrate_on_slide(
     dof_um = profile.optics.depth_of_field_um
     delta_um = profile.focus.delta_dof * dof_um
     pivot_um = found.start_z_um
-    visited = 0
+    visited = failures = 0
 
     def look(x_um: float, y_um: float) -> Place | None:
         nonlocal pivot_um, visited
@@ -51,17 +76,28 @@ def calibrate_on_slide(
         heights = [z_um for z_um in heights if stage.z_allowed(z_um)]
         if len(heights) < _LEAST_FRAMES:
             return None
-        frames, moves_dof = [], []
-        for z_um, frame in eye.rise(stage, heights):
-            frames.append(frame.image)
-            moves_dof.append((focus_um - z_um) / dof_um)
-        pairs = [estimator.cut(first, second) for first, second in pairwise(frames)]
-        return Place(pairs, moves_dof[1:])
+        pairs, moves_dof = [], []
+        for (_, first), (z_um, second) in pairwise(list(eye.rise(stage, heights))):
+            if first is not None and second is not None:
+                pairs.append(estimator.cut(first.image, second.image))
+                moves_dof.append((focus_um - z_um) / dof_um)
+        return Place(pairs, moves_dof)
 
     def judge(pair: tuple[Images, Images], code: Code | None) -> float | None:
-        with scanner.clock.work("infer"):
-            estimate = estimator.calibrated(code, Correction()).judge(*pair)
+        nonlocal failures
+        try:
+            with scanner.clock.work("infer"):
+                estimate = estimator.calibrated(code, Correction()).judge(*pair)
+        except HardwareError as error:
+            failures += 1
+            if failures == 1:
+                note(Incident("network failed", f"network: {error}; such pairs are left out of the calibration"))
+            return None
         return None if estimate.status == "blank" else estimate.move_um / dof_um
 
     places = [(site.x_um, site.y_um) for site in spread_order(found.sites)]
-    return calibrate(places, look, calibrator, judge)
+    try:
+        return calibrate(places, look, None if calibrator is None else _Careful(calibrator), judge)
+    except _NoCodeError as error:
+        note(Incident("network failed", f"network: {error}; the slide is not calibrated on"))
+        return Calibration(None, Correction(), 0, note=f"the network failed: {error}")

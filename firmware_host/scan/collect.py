@@ -208,7 +208,7 @@ class Collector:
         heights = planes_around(middle_um, self._request).tolist()
         if not all(stage.z_allowed(z_um) for z_um in heights):
             return None
-        taken = list(self._eye.rise(stage, heights))
+        taken = [(z_um, frame) for z_um, frame in self._eye.rise(stage, heights) if frame is not None]
         z, frames = np.array([z_um for z_um, _ in taken]), [frame for _, frame in taken]
         return _Taken(z, frames, stack_focus(z, np.array([region_sharpness(frame.image) for frame in frames])))
 

@@ -1,25 +1,37 @@
-"""One scan from the survey to the last tile: visit, focus, correct, save, journal, remember the surface."""
+"""One scan from the survey to the last tile: row by row, field by field; what is not good is taken again.
+
+What is judged, written and journaled beside the loop is in `keeping`. A row ends when all that could be mended is: the
+loop waits there for the judgement of its last tiles.
+"""
 
 from __future__ import annotations
 
-import functools
+import itertools
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from firmware_host.clock import Phase
+from firmware_host.errors import HardwareError
 from firmware_host.focus.result import FocusMethod, FocusResult
 from firmware_host.focus.surface import FocusSurface
 from firmware_host.hardware import Scanner
-from firmware_host.scan.folder import ScanFolder, tile_name
-from firmware_host.scan.light import FlatField, Image
+from firmware_host.incidents import Incident, Note
+from firmware_host.quality.judge import Shot
+from firmware_host.quality.verdict import POSITION_OFF
+from firmware_host.scan.entries import Story
+from firmware_host.scan.keeping import MISSED, Keeper, Place, Take, wants_again
 from firmware_host.scan.plan import Site
-from firmware_host.scan.writer import Writer
+from firmware_host.scan.position import Offset
+from firmware_host.scan.writer import Mend, Writer, give_up
 from firmware_host.slide.record import FieldRecord
 
 _PACE_FIELDS = 20  # the last ones, whose mean time tells how long the rest will take
 _REACH_FIELDS = 2.5  # how far the focus surface looks, in fields
+MOST_RETAKES = 2
+_LOST_FIELDS = 3  # in a row without focus: the height is lost
+_LOST_ROWS = 4  # in succession, in which the stage lost its place: something is wrong with it
 
 
 @dataclass(frozen=True)
@@ -31,67 +43,176 @@ class Progress:
     seconds_left: float
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How a scan focuses, and finds its place again.
+
+    :param focus: a field, as usual; :param carefully: one that was not good twice.
+    :param find_again: homes the stage, and says by how much its zero has moved since, given the fields that can be
+        trusted.
+    """
+
+    focus: FocusMethod
+    carefully: FocusMethod
+    find_again: Callable[[Sequence[FieldRecord]], Offset]
+
+
 class Scan:
     """Visits the sites in order. After a Ctrl-C or a fault `records` holds what was scanned until then."""
 
-    def __init__(self, scanner: Scanner, method: FocusMethod, flat_field: FlatField, folder: ScanFolder | None) -> None:
-        """:param folder: where tiles and journal go; None focuses only, to compare methods."""
+    def __init__(self, scanner: Scanner, ways: Ways, keeper: Keeper, note: Note, mend: Mend = give_up) -> None:
         self._pace_s: deque[float] = deque(maxlen=_PACE_FIELDS)
         self._booked_ns = scanner.clock.booked_ns()
-        self.records: list[FieldRecord] = []
         self._scanner = scanner
-        self._method = method
-        self._flat_field = flat_field
-        self._folder = folder
-        self._surface = FocusSurface(_REACH_FIELDS * max(scanner.profile.field_um))
+        self._ways = ways
+        self._keeper = keeper
+        self._note = note
+        self._writer = Writer(scanner.clock, mend)
+        self._surface = surface_of(scanner)
+        self._start_z_um = 0.0
+        self._lost_rows = 0
+        self._offset = Offset()
+
+    @property
+    def records(self) -> list[FieldRecord]:
+        """Of the fields scanned so far, the best take of each."""
+        return list(self._keeper.records.values())
+
+    def recall(self, story: Story, since: Offset) -> None:
+        """Go on where an earlier session stopped. :param since: by how much the zero has moved since its end."""
+        self._keeper.recall(story.records, dict(story.takes))
+        self._offset = Offset(story.moved.x_um, story.moved.y_um, story.moved.z_um).plus(since)
+        for x_um, y_um, z_um in story.surface:
+            self._surface.add(x_um, y_um, z_um + since.z_um)
 
     def run(self, sites: Sequence[Site], start_z_um: float, progress: Callable[[Progress], None]) -> None:
-        """Scan the sites; the first search starts around `start_z_um`."""
+        """Scan those of the sites that are not scanned yet; the first search starts around `start_z_um`."""
         self._booked_ns = self._scanner.clock.booked_ns()
-        with Writer(self._scanner.clock) as writer:
-            for number, site in enumerate(sites, start=1):
-                predicted = self._surface.predict(site.x_um, site.y_um)
-                self._field(site, start_z_um if predicted is None else predicted, writer)
-                progress(Progress(number, len(sites), statistics.fmean(self._pace_s) * (len(sites) - number)))
+        self._start_z_um = start_z_um
+        known = len(self._keeper.records)
+        taken: set[Place] = set()
 
-    def _field(self, site: Site, pivot_um: float, writer: Writer) -> None:
-        result = self._method.focus(site.x_um, site.y_um, pivot_um)
+        def one_more(site: Site) -> None:
+            taken.add((site.row, site.col))
+            done = min(known + len(taken), len(sites))
+            progress(Progress(done, len(sites), statistics.fmean(self._pace_s) * (len(sites) - done)))
+
+        with self._writer:
+            for _, row in itertools.groupby(sites, key=lambda site: site.row):
+                self._row(list(row), one_more)
+
+    def _row(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        for site in self._missing(row):
+            self._field(site, self._ways.focus)
+            progress(site)
+        if not self._caught_up(row):
+            return
+        self._find_lost_place(row, progress)
+        for method in (self._ways.focus, self._ways.carefully)[:MOST_RETAKES]:
+            for site in row:
+                record = self._keeper.records[site.row, site.col]
+                if wants_again(record) and record.retakes < MOST_RETAKES:
+                    self._field(site, method)
+                    progress(site)
+            self._flush()
+
+    def _caught_up(self, row: Sequence[Site]) -> bool:
+        """Wait for the judgement of the row; whether anything in it is to be mended."""
+        self._flush()
+        return any(wants_again(self._keeper.records[site.row, site.col]) for site in row)
+
+    def _missing(self, row: Sequence[Site]) -> list[Site]:
+        return [site for site in row if (site.row, site.col) not in self._keeper.records]
+
+    def _find_lost_place(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        """Where the stage has lost its place, or the height of the tissue: find both again, and take the rest anew."""
+        records = [self._keeper.records[site.row, site.col] for site in row]
+        first = next((at for at, record in enumerate(records) if _is_off(record)), None)
+        if first is None and not _lost_height(records):
+            self._lost_rows = 0
+            return
+        self._lost_rows += 1
+        if self._lost_rows > _LOST_ROWS:
+            raise HardwareError(
+                f"stage: it lost its place in {_LOST_ROWS} rows in succession; check motors, screws and belts, and "
+                "lower max_speed_um_s and max_accel_um_s2, then go on with --resume"
+            )
+        if first is None:
+            self._note(Incident("focus lost", f"row {row[0].row}: nothing was in focus; the stage is homed again"))
+            doubted = [site for site, record in zip(row, records, strict=True) if _out_of_focus(record)]
+        else:
+            record = records[first]
+            where = f"row {record.row}, col {record.col}"
+            self._note(Incident("position lost", f"{where}: the stage is not where it should be; it is homed again"))
+            doubted = list(row[first:])
+        self._keeper.doubt([(site.row, site.col) for site in doubted])
+        since = self._ways.find_again(self.records)
+        self._offset = self._offset.plus(since)
+        self._surface.raise_by(since.z_um)
+        for site in doubted:
+            self._field(site, self._ways.focus)
+            progress(site)
+        self._flush()
+
+    def _field(self, site: Site, method: FocusMethod) -> None:
+        pivot_um = self._surface.predict(site.x_um, site.y_um)
+        if pivot_um is None:
+            pivot_um = self._start_z_um + self._offset.z_um
+        result = method.focus(site.x_um + self._offset.x_um, site.y_um + self._offset.y_um, pivot_um)
         if result.status in ("focused", "swept"):
             self._surface.add(site.x_um, site.y_um, result.z_um)
         booked_ns = self._scanner.clock.booked_ns()
         time_ns = {phase: booked_ns[phase] - self._booked_ns[phase] for phase in booked_ns}
         self._booked_ns = booked_ns
-        record = self._record(site, result, time_ns, tile_name(site.row, site.col) if self._folder is not None else "")
+        record = record_of(self._scanner, site, result, time_ns)
         self._pace_s.append(record.seconds)
-        writer.hand_over(functools.partial(self._save, record, result.frame.image))
+        others = [Shot(z_um, frame.image) for z_um, frame in result.others]
+        self._writer.hand_over(self._keeper.piece(Take(record, result.frame.image, others)))
 
-    def _save(self, record: FieldRecord, image: Image) -> None:
-        """Tile, then journal, then record: what is in the later ones is in the earlier ones."""
-        if self._folder is not None:
-            corrected = self._flat_field.apply(image)
-            self._folder.save_tile(record.tile, corrected, self._scanner.profile.scan.jpeg_quality)
-            self._folder.log("field", **asdict(record))
-        self.records.append(record)
+    def _flush(self) -> None:
+        with self._scanner.clock.caught_up("write"):
+            self._writer.flush()
 
-    def _record(self, site: Site, result: FocusResult, time_ns: dict[Phase, int], tile: str) -> FieldRecord:
-        error_um = self._scanner.truth(result.frame) if self._scanner.truth is not None else None
-        first_true_um = None
-        if error_um is not None and result.first_move_um is not None:
-            first_true_um = result.z_um - error_um - result.first_z_um
-        return FieldRecord(
-            row=site.row,
-            col=site.col,
-            x_um=site.x_um,
-            y_um=site.y_um,
-            z_um=result.z_um,
-            predicted_um=result.predicted_um,
-            spread_um=result.spread_um,
-            patches=result.patches,
-            captures=result.captures,
-            status=result.status,
-            time_ns=time_ns,
-            first_move_um=result.first_move_um,
-            first_true_move_um=first_true_um,
-            true_error_um=error_um,
-            tile=tile,
-        )
+
+def surface_of(scanner: Scanner) -> FocusSurface:
+    """An empty one that looks as far as fields of this size need it."""
+    return FocusSurface(_REACH_FIELDS * max(scanner.profile.field_um))
+
+
+def record_of(scanner: Scanner, site: Site, result: FocusResult, time_ns: dict[Phase, int]) -> FieldRecord:
+    """What is known of a field once it is focused."""
+    error_um = scanner.truth(result.frame) if scanner.truth is not None else None
+    first_true_um = None
+    if error_um is not None and result.first_move_um is not None:
+        first_true_um = result.z_um - error_um - result.first_z_um
+    return FieldRecord(
+        row=site.row,
+        col=site.col,
+        x_um=site.x_um,
+        y_um=site.y_um,
+        z_um=result.z_um,
+        predicted_um=result.predicted_um,
+        spread_um=result.spread_um,
+        patches=result.patches,
+        captures=result.captures,
+        status=result.status,
+        time_ns=time_ns,
+        first_move_um=result.first_move_um,
+        first_true_move_um=first_true_um,
+        true_error_um=error_um,
+        tile="",
+    )
+
+
+def _is_off(record: FieldRecord) -> bool:
+    return POSITION_OFF in record.flags and record.retakes == 0
+
+
+def _out_of_focus(record: FieldRecord) -> bool:
+    return record.status == "predicted" or MISSED in record.flags
+
+
+def _lost_height(records: Sequence[FieldRecord]) -> bool:
+    """Whether so many fields in succession, all of them with tissue, were not focused."""
+    runs = itertools.groupby(records, key=_out_of_focus)
+    return any(out and len(list(run)) >= _LOST_FIELDS for out, run in runs)

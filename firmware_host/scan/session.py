@@ -1,287 +1,298 @@
-"""A whole scan session: from a profile and a bundle to a folder with the slide, the table and the report."""
+"""A whole scan session, the first of a slide or a later one: from a profile and a bundle to a folder with the slide."""
 
 from __future__ import annotations
 
-import functools
+import itertools
 import platform
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Any
 
-from firmware_host.bundle import Bundle
 from firmware_host.cancel import CancelToken
-from firmware_host.errors import Cancelled, ScannerError, UsageError
-from firmware_host.focus.calibration import Calibration
-from firmware_host.focus.estimator import TwoShotEstimator
-from firmware_host.focus.eye import Eye
-from firmware_host.focus.loop import TwoShotFocus
-from firmware_host.focus.result import FocusMethod
-from firmware_host.focus.sweep import ContrastSweep
+from firmware_host.errors import Cancelled, ScannerError, UsageError, warn
 from firmware_host.hardware import Scanner, open_scanner
+from firmware_host.health.room import Room
 from firmware_host.health.watch import Watch
 from firmware_host.heartbeat import Tell
-from firmware_host.inference.choice import Choice, choose
-from firmware_host.inference.ort import OrtCalibrator
-from firmware_host.profile import Profile
-from firmware_host.scan.calibration import calibrate_on_slide
-from firmware_host.scan.folder import ScanFolder
-from firmware_host.scan.light import FlatField
-from firmware_host.scan.plan import Region, Site, corners_px
-from firmware_host.scan.scan import Scan
-from firmware_host.scan.survey import Survey, region_to_survey, survey
-from firmware_host.slide.mosaic import Mosaic, PlacedTile
-from firmware_host.slide.pyramid import write_slide
-from firmware_host.slide.record import FieldRecord, write_tiles_csv
-from firmware_host.slide.report import ReportData, write_report
-from firmware_host.slide.summary import Summary, summarise
+from firmware_host.incidents import Incident
+from firmware_host.scan.assembly import assemble
+from firmware_host.scan.comparison import focused_by_sweep
+from firmware_host.scan.disk_trouble import DiskTrouble
+from firmware_host.scan.entries import Moved, Story, story_of
+from firmware_host.scan.folder import JOURNAL, ScanFolder
+from firmware_host.scan.keeping import Keeper, judge_of, recall_tiles
+from firmware_host.scan.past import checked_tiles, file_sha256, request_of
+from firmware_host.scan.position import Offset, PositionCheck
+from firmware_host.scan.preparation import Preparation, Setup
+from firmware_host.scan.request import ScanRequest, ScanResult
+from firmware_host.scan.scan import Scan, Ways
+from firmware_host.scan.survey import region_to_survey
+from firmware_host.slide.record import FieldRecord
 
-Method = Literal["two-shot", "sweep"]
-HOMING, NETWORK, ASSEMBLY = "homing", "choosing the network", "writing the slide"
-"""What is told of steps that take long in one piece."""
+POSITION = "finding the position again"
+"""What is told of this step."""
 
-_BACKGROUND = (238, 238, 238)
-_COMPARED_FIELDS = 24
+Opener = Callable[..., Scanner]
 
 
-@dataclass(frozen=True)
-class ScanRequest:
-    """What the user asked for.
-
-    :param region: None scans all the tissue that the coarse pass finds.
-    :param calibration: calibrate the network on the slide first (`firmware_host.focus.calibration`).
-    :param real_time: an emulated scanner on this machine's clock.
-    :param compare_sweep: on the twin: focus some of the same fields by contrast sweep too, for the report.
-    """
-
-    profile: Profile
-    bundle: Bundle
-    out: Path
-    seed: int
-    slide: Path | None
-    region: Region | None
-    method: Method
-    calibration: bool
-    compare_sweep: bool
-    real_time: bool = False
-
-
-@dataclass(frozen=True)
-class ScanResult:
-    """Where things are, and how it went. `stopped` is why the scan ended early, None when it did not."""
-
-    slide: Path | None
-    report: Path
-    summary: Summary
-    stopped: ScannerError | None
-
-
-def run_scan(
-    request: ScanRequest, cancel: CancelToken, tell: Tell, opener: Callable[..., Scanner] = open_scanner
-) -> ScanResult:
+def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell, opener: Opener = open_scanner) -> ScanResult:
     """Scan; whatever ends the scan, the hardware is shut down and what was scanned becomes a slide.
 
     :param opener: what opens the scanner, with the arguments of `open_scanner`.
     :raises UsageError: bad input; nothing has been written over. :raises HardwareError: it could not even begin.
     """
-    region = region_to_survey(request.profile, request.region)
+    _check(request)
+    folder = ScanFolder.new(request.out)
+    try:
+        return _Session(request, folder, None, cancel, tell, opener).run()
+    finally:
+        folder.release()
+
+
+def resume_scan(
+    out: Path,
+    cancel: CancelToken,
+    tell: Tell,
+    opener: Opener = open_scanner,
+    asked: Mapping[str, Any] = MappingProxyType({}),
+) -> ScanResult:
+    """Go on with the scan of a folder, with the settings that it was begun with.
+
+    A scan that is complete only gets its slide written again.
+
+    :param asked: settings that the user gives once more, by the names of `firmware_host.scan.entries.Begin`.
+
+    :raises UsageError: it is no scan's folder, or profile, focus model or slide have changed; the message says what.
+    :raises HardwareError: the scanner cannot be used, or the slide does not look as it did; nothing is lost then.
+    """
+    folder = ScanFolder.continued(out)
+    try:
+        story = story_of(folder.past, out / JOURNAL)
+        request = request_of(story, out, asked)
+        if story.ended:
+            return assemble(out, tell)
+        _check(request)
+        story = checked_tiles(story, out, tell)
+        folder.sweep({record.tile for record in story.records})
+        return _Session(request, folder, story, cancel, tell, opener).run()
+    finally:
+        folder.release()
+
+
+def assemble_folder(out: Path, tell: Tell) -> ScanResult:
+    """Write the slide of a scan's folder once more, or that of a scan which is not finished.
+
+    :raises UsageError: it is no scan's folder, a scan writes it, or nothing was scanned. :raises HardwareError: as
+        `assemble`.
+    """
+    folder = ScanFolder.continued(out)
+    try:
+        return assemble(out, tell)
+    finally:
+        folder.release()
+
+
+def _check(request: ScanRequest) -> None:
+    """:raises UsageError: what is asked cannot be done, whatever the scanner does."""
+    region_to_survey(request.profile, request.region)
     if request.compare_sweep and request.profile.hardware.gpio != "emulated":
         raise UsageError("--compare-sweep needs the same slide twice, which only an emulated scanner has; leave it out")
     request.bundle.check_optics(
         request.profile.optics, request.profile.camera.pixel_um, request.profile.focus.delta_dof
     )
-    folder = ScanFolder(request.out)
-    try:
-        scanner = opener(request.profile, request.seed, request.slide, cancel, request.real_time)
-    except BaseException:
-        folder.discard()
-        raise
-    folder.log("begin", profile=request.profile.model_dump(), bundle=request.bundle.sha256, seed=request.seed)
-    watch = Watch(request.profile.health, scanner.sensors, scanner.clock, cancel, functools.partial(_note, folder))
-    at_each_step = _holding(watch, tell)
-    stopped: ScannerError | None = None
-    try:
-        prepared = _prepare(scanner, request, region, at_each_step)
-        found = prepared.found
-        folder.log(
-            "prepared",
-            fields=len(found.sites),
-            network=prepared.network and prepared.network.line(),
-            calibration=prepared.calibration and prepared.calibration.line(),
+
+
+class _Session:
+    """One run of a scan. :param story: what earlier ones did; None: this is the first."""
+
+    def __init__(
+        self,
+        request: ScanRequest,
+        folder: ScanFolder,
+        story: Story | None,
+        cancel: CancelToken,
+        tell: Tell,
+        opener: Opener,
+    ) -> None:
+        self._request = request
+        self._folder = folder
+        self._story = story
+        self._cancel = cancel
+        self._tell = tell
+        self._opener = opener
+        self._known = Offset()
+
+    def run(self) -> ScanResult:
+        request, folder = self._request, self._folder
+        scanner = self._opened()
+        watch = Watch(request.profile.health, scanner.sensors, scanner.clock, self._cancel, self._note)
+        room = Room(request.profile, scanner.disk, folder.path, scanner.clock, self._cancel, self._note)
+        self._trouble = DiskTrouble(
+            folder.path,
+            scanner.clock,
+            self._cancel,
+            request.profile.health.pause_s,
+            self._note,
+            lambda: room.hold(lambda: None),
         )
-        scan = Scan(scanner, prepared.method, found.flat_field, folder)
+        stopped: ScannerError | None = None
         try:
-            scan.run(
-                found.sites, found.start_z_um, lambda p: at_each_step("scanning", p.done / p.total, p.seconds_left)
-            )
-        except ScannerError as error:
-            if not scan.records:
-                raise
-            stopped = error
-    except BaseException:
-        folder.discard()
-        raise
-    finally:
-        scanner.close()
-    folder.log("end" if stopped is None else "stopped", reason="" if stopped is None else str(stopped))
-    compared = _compare(request, scan.records, tell) if request.compare_sweep and stopped is None else []
-    return _assemble(request, folder, prepared, scan.records, compared, stopped, watch, tell)
+            self._log_begin()
+            step = self._holding(watch.hold, room.hold)
+            preparation = Preparation(scanner, request, step)
+            setup = self._prepared(preparation)
+            scan = self._scan(scanner, preparation, setup, room)
+            places = [(site.x_um, site.y_um) for site in setup.found.sites]
+            room.expect(places, len(scan.records))
+            try:
+                scan.run(
+                    setup.found.sites,
+                    setup.found.start_z_um,
+                    lambda p: step("scanning", p.done / p.total, p.seconds_left),
+                )
+            except ScannerError as error:
+                if not scan.records:
+                    raise
+                stopped = error
+        except BaseException:
+            if self._story is None:
+                folder.discard()
+            raise
+        finally:
+            scanner.close()
+        self._log_end(stopped, watch)
+        if request.compare_sweep and stopped is None:
+            for record in focused_by_sweep(request, scan.records, self._tell):
+                self._log("compared", **asdict(record))
+        return replace(assemble(folder.path, self._tell), stopped=stopped)
 
+    def _opened(self) -> Scanner:
+        request = self._request
+        try:
+            scanner = self._opener(request.profile, request.seed, request.slide, self._cancel, request.real_time)
+        except BaseException:
+            if self._story is None:
+                self._folder.discard()
+            raise
+        self._folder.keep_on(scanner.disk)
+        return scanner
 
-@dataclass(frozen=True)
-class _Prepared:
-    """What a scan starts with. `network` is None where none is asked, `calibration` where none was made."""
+    def _prepared(self, preparation: Preparation) -> Setup:
+        if self._story is not None and self._story.prepared is not None:
+            return preparation.as_before(self._story.prepared)
+        setup = preparation.of_a_new_slide(region_to_survey(self._request.profile, self._request.region))
+        self._log("prepared", **setup.entry.model_dump())
+        return setup
 
-    found: Survey
-    method: FocusMethod
-    network: Choice | None = None
-    calibration: Calibration | None = None
-
-
-def _prepare(scanner: Scanner, request: ScanRequest, region: Region, tell: Tell) -> _Prepared:
-    """Home, light, survey; and the way of focusing that was asked for, set up for this slide."""
-    tell(HOMING, 0.0, None)
-    scanner.stage.home()
-    scanner.lamp.on()
-    eye, sweep = _sweep_of(scanner)
-    profile, rule = scanner.profile, request.bundle.patch_rule
-    network = None
-    if request.method == "two-shot":
-        tell(NETWORK, 0.0, None)
-        network = choose(request.bundle, profile.focus.arithmetic, profile.focus.patches, _warn)
-    found = survey(scanner, eye, sweep, region, lambda share: tell("looking for tissue", share, None))
-    if network is None:
-        return _Prepared(found, sweep)
-    shape = (profile.camera.height_px, profile.camera.width_px)
-    estimator = TwoShotEstimator(network.model, rule, profile.optics, profile.camera.pixel_um, shape, profile.focus)
-    calibration = None
-    if request.calibration:
-        graph = request.bundle.graphs.calibration
-        calibrator = OrtCalibrator(graph) if graph else None
-        calibration = calibrate_on_slide(
-            scanner, eye, sweep, estimator, calibrator, found, lambda share: tell("calibrating", share, None)
+    def _scan(self, scanner: Scanner, preparation: Preparation, setup: Setup, room: Room) -> Scan:
+        """What visits the fields; if it is a later session, with all that is known of them."""
+        profile, story = self._request.profile, self._story
+        flat_field = setup.found.flat_field
+        judge = judge_of(profile)
+        keeper = Keeper(
+            self._folder, flat_field, judge, room, profile.scan.jpeg_quality, profile.scan.tissue_absorbance
         )
-        estimator = estimator.calibrated(calibration.code, calibration.correction)
-    loop = TwoShotFocus(scanner.stage, eye, scanner.clock, estimator, sweep, profile.optics, profile.focus)
-    return _Prepared(found, loop, network, calibration)
+        check = PositionCheck(scanner, setup.method, setup.eye, flat_field, self._folder.path)
 
+        def find_again(records: Sequence[FieldRecord]) -> Offset:
+            preparation.home()
+            return self._moved(check, records)
 
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)
+        scan = Scan(scanner, Ways(setup.method, setup.sweep, find_again), keeper, self._note, self._trouble.mend)
+        if story is not None:
+            self._known = Offset(story.moved.x_um, story.moved.y_um, story.moved.z_um)
+            self._folder.checksums.update(story.checksums)
+            scan.recall(story, self._moved(check, story.records))
+            if judge is not None:
+                recall_tiles(judge, story.records, self._folder.path)
+        return scan
 
+    def _moved(self, check: PositionCheck, records: Sequence[FieldRecord]) -> Offset:
+        """By how much the stage's zero has moved since it was homed last, as saved tiles tell it."""
+        found = check.find(records, self._known, lambda: self._tell(POSITION, 0.0, None))
+        if found is None and records:
+            warn("position: no saved tile has anything to tell it by; the scan goes on where the switches say")
+        since = found or Offset()
+        if since != Offset():
+            how = f"the stage's zero had moved by {since.x_um:.1f}, {since.y_um:.1f}, {since.z_um:.1f} um"
+            self._note(Incident("slide moved", f"position: {how}; the scan makes up for it"))
+            self._log("moved", **Moved(x_um=since.x_um, y_um=since.y_um, z_um=since.z_um, how=how).model_dump())
+        self._known = self._known.plus(since)
+        return since
 
-def _note(folder: ScanFolder, text: str) -> None:
-    """What the watch found."""
-    _warn(text)
-    folder.log("health", found=text)
+    def _log(self, event: str, **values: Any) -> None:
+        """As the folder does, as long as it may succeed. :raises HardwareError: the disk does not take it."""
+        for tried in itertools.count(1):
+            try:
+                return self._folder.log(event, **values)
+            except OSError as error:
+                self._trouble.mend(error, tried)
 
+    def _log_begin(self) -> None:
+        if self._story is not None:
+            self._log("resumed", time=_now(), software=_software())
+            return
+        request, region = self._request, self._request.region
+        slide = request.slide
+        self._log(
+            "begin",
+            time=_now(),
+            software=_software(),
+            profile=request.profile.model_dump(mode="json"),
+            profile_from=_whole(request.profile_from),
+            bundle=request.bundle.sha256,
+            bundle_name=request.bundle.manifest.name,
+            bundle_from=_whole(request.bundle_from),
+            allow_unsigned=request.allow_unsigned,
+            seed=request.seed,
+            slide=None if slide is None else str(slide.resolve()),
+            slide_sha256=None if slide is None else file_sha256(slide),
+            region=None if region is None else (region.x0_um, region.y0_um, region.x1_um, region.y1_um),
+            method=request.method,
+            calibration=request.calibration,
+            compare_sweep=request.compare_sweep,
+            real_time=request.real_time,
+        )
 
-def _holding(watch: Watch, tell: Tell) -> Tell:
-    """`tell`, and then the watch is asked: at a step of progress nothing moves, and a pause costs nothing but time."""
-
-    def step(what: str, share: float, seconds_left: float | None) -> None:
-        tell(what, share, seconds_left)
-        if share < 1:  # or the work is done anyway
-            watch.hold(lambda: tell(what, share, seconds_left))
-
-    return step
-
-
-def _sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
-    profile = scanner.profile
-    eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
-    return eye, ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
-
-
-def _compare(request: ScanRequest, records: Sequence[FieldRecord], tell: Tell) -> list[FieldRecord]:
-    """Some of the same fields on a fresh twin of the same seed, focused by contrast sweep."""
-    seen = [record for record in records if record.status != "blank"]
-    chosen = seen[:: max(1, len(seen) // _COMPARED_FIELDS)][:_COMPARED_FIELDS]
-    if not chosen:
-        return []
-    scanner = open_scanner(request.profile, request.seed, request.slide, CancelToken(), request.real_time)
-    try:
-        scanner.stage.home()
-        scanner.lamp.on()
-        _, sweep = _sweep_of(scanner)
-        shape = (request.profile.camera.height_px, request.profile.camera.width_px)
-        scan = Scan(scanner, sweep, FlatField.neutral(shape), None)
-        sites = [Site(record.row, record.col, record.x_um, record.y_um) for record in chosen]
-        scan.run(sites, chosen[0].z_um, lambda p: tell("contrast sweep, for comparison", p.done / p.total, None))
-    finally:
-        scanner.close()
-    return scan.records
-
-
-def _assemble(
-    request: ScanRequest,
-    folder: ScanFolder,
-    prepared: _Prepared,
-    records: list[FieldRecord],
-    compared: list[FieldRecord],
-    stopped: ScannerError | None,
-    watch: Watch,
-    tell: Tell,
-) -> ScanResult:
-    """Table, slide and report from what is on disk."""
-    profile = request.profile
-    write_tiles_csv(folder.path / "tiles.csv", records)
-    pitch = profile.camera.pixel_um
-    saved = [record for record in records if record.tile]
-    corners = corners_px([(r.x_um, r.y_um) for r in saved], profile.camera)
-    tiles = [PlacedTile(folder.path / r.tile, *corner) for r, corner in zip(saved, corners, strict=True)]
-    mosaic = Mosaic(tiles, (profile.camera.height_px, profile.camera.width_px), _BACKGROUND)
-    slide = folder.path / "slide.tiff"
-    thumbnail = write_slide(
-        slide,
-        mosaic,
-        pitch,
-        profile.objective.magnification,
-        profile.scan.jpeg_quality,
-        lambda share: tell(ASSEMBLY, share, None),
-    )
-    dof_um = profile.optics.depth_of_field_um
-    report = folder.path / "report.html"
-    write_report(
-        report,
-        ReportData(
-            title=f"Scan with {profile.name}" + (f", seed {request.seed}" if profile.twin is not None else ""),
-            method="two shots" if request.method == "two-shot" else "contrast sweep",
-            records=records,
-            compared=compared,
-            compared_method="contrast sweep",
-            depth_of_field_um=dof_um,
-            thumbnail=thumbnail,
-            settings=_settings(request, prepared, mosaic, stopped, watch),
-        ),
-    )
-    return ScanResult(slide, report, summarise(records, dof_um), stopped)
-
-
-def _settings(
-    request: ScanRequest, prepared: _Prepared, mosaic: Mosaic, stopped: ScannerError | None, watch: Watch
-) -> dict[str, str]:
-    profile, manifest, found = request.profile, request.bundle.manifest, prepared.found
-    views = f"from {found.empty_views} views of empty glass" if found.empty_views else "none: no empty glass was seen"
-    settings = {
-        "profile": f"{profile.name}: {profile.description}",
-        "objective": f"{profile.objective.magnification:g}x/{profile.objective.na:g}, "
-        f"depth of field {profile.optics.depth_of_field_um:.2f} um",
-        "bundle": f"{manifest.name}, sha256 {request.bundle.sha256[:16]}",
-        "method": request.method,
-        "network": "none" if prepared.network is None else prepared.network.line(),
-        "calibration": "none" if prepared.calibration is None else prepared.calibration.line(),
-        "slide": f"{mosaic.width} x {mosaic.height} px of {profile.camera.pixel_um:g} um",
-        "flat field": views,
-        "board": watch.line(),
-        "software": f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}",
-    }
-    if profile.twin is not None:
-        source = str(request.slide.name) if request.slide is not None else "procedural section"
-        settings["emulated"] = f"seed {request.seed}, {source}; times are those of the scanner's own virtual clock"
-    if stopped is not None:
+    def _log_end(self, stopped: ScannerError | None, watch: Watch) -> None:
+        if stopped is None:
+            self._log("end", board=watch.line())
+            return
         reason = "on request" if isinstance(stopped, Cancelled) else str(stopped)
-        settings["ended early"] = reason
-    return settings
+        self._folder.mention("stopped", reason=reason, board=watch.line())
+
+    def _note(self, incident: Incident) -> None:
+        warn(incident.text)
+        self._folder.mention("incident", **asdict(incident))
+
+    def _holding(self, *holds: Callable[[Callable[[], None]], None]) -> Tell:
+        """`tell`, then the holds: at a step of progress nothing moves, and a pause costs only time."""
+
+        def step(what: str, share: float, seconds_left: float | None) -> None:
+            def beat() -> None:
+                self._tell(what, share, seconds_left)
+
+            beat()
+            if share < 1:  # or the work is done anyway
+                for hold in holds:
+                    hold(beat)
+
+        return step
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _software() -> str:
+    return f"wsi-scanner {version('wsi-scanner')}, Python {platform.python_version()}"
+
+
+def _whole(name_or_path: str) -> str:
+    """A path that does not depend on the working folder; a shipped one's name stays a name."""
+    path = Path(name_or_path)
+    return str(path.resolve()) if name_or_path and path.is_file() else name_or_path

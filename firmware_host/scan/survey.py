@@ -98,9 +98,8 @@ def survey(
     # A tissue cell's own fields are scanned; those up to where the next cell was seen to be empty are looked at first.
     own = serpentine(sites_near(fine, coarse, mask, ((field_um[0] + pitch_um[0]) / 2, (field_um[1] + pitch_um[1]) / 2)))
     around = serpentine(sites_near(fine, coarse, mask, pitch_um))
-    rim = [site for site in around if site not in set(own)]
     kept = set(own)
-    for site in rim:
+    for site in [site for site in around if site not in kept]:
         if _absorbance(scanner, eye, site, glass) > threshold / 2:
             kept.add(site)
         progress(1.0)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+import numpy as np
+from PIL import Image
+
 INK, FAINT, LINE = "var(--ink)", "var(--faint)", "var(--line)"
 BLUE, RED = "#2f7fd1", "#d1495b"
 _PALETTE = ("#2f7fd1", "#7cb5ec", "#f0a202", "#f18805", "#d95d39", "#6c757d", "#adb5bd")
+_MOST_SHAPES = 2500  # that a browser is asked to draw, and a file to hold
 _OWN_COLOURS = "--ink:#222;--faint:#999;--line:#ddd"
 _HEAT = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis, five stops
 
@@ -98,7 +104,10 @@ def histogram(values: Sequence[float], band: float, x_label: str, title: str) ->
 
 
 def scatter(points: Sequence[tuple[float, float]], x_label: str, y_label: str, title: str) -> str:
-    """Points with the diagonal on which x = y."""
+    """Points with the diagonal on which x = y. Of very many, evenly chosen ones; the label says so."""
+    if len(points) > _MOST_SHAPES:
+        every = -(-len(points) // _MOST_SHAPES)
+        points, x_label = points[::every], f"{x_label} (one of {every} points is drawn)"
     reach = max((abs(value) for point in points for value in point), default=1.0) * 1.05 or 1.0
     axes = _Axes((-reach, reach), (-reach, reach), x_label, y_label)
     diagonal = _line(axes.x(-reach), axes.y(-reach), axes.x(reach), axes.y(reach), FAINT, dash=True)
@@ -174,20 +183,40 @@ def heat(share: float) -> str:
 def grid_map(
     cells: Mapping[tuple[int, int], str], titles: Mapping[tuple[int, int], str], legend: str, title: str
 ) -> str:
-    """One or more fields as coloured cells, (row, col) -> colour, with hover titles; `legend` is SVG 460 wide."""
+    """One or more fields as coloured cells, (row, col) -> colour; `legend` is SVG 460 wide.
+
+    Each has its hover title, but for very many, which are a picture of one pixel each.
+    """
     top, first = min(row for row, _ in cells), min(col for _, col in cells)
     rows = max(row for row, _ in cells) - top + 1
     columns = max(col for _, col in cells) - first + 1
     size = min(440 / columns, 300 / rows, 34.0)
     left = (460 - size * columns) / 2
-    body = "".join(
-        f'<rect x="{left + (col - first) * size:.1f}" y="{4 + (row - top) * size:.1f}" '
-        f'width="{size - 1:.1f}" height="{size - 1:.1f}" '
-        f'rx="1.5" fill="{colour}"><title>{escape(titles[row, col])}</title></rect>'
-        for (row, col), colour in sorted(cells.items())
-    )
+    if len(cells) > _MOST_SHAPES:
+        picture = _png({(row - top, col - first): colour for (row, col), colour in cells.items()}, rows, columns)
+        body = (
+            f'<image x="{left:.1f}" y="4" width="{size * columns:.1f}" height="{size * rows:.1f}" '
+            f'preserveAspectRatio="none" style="image-rendering:pixelated" href="data:image/png;base64,{picture}"/>'
+        )
+    else:
+        body = "".join(
+            f'<rect x="{left + (col - first) * size:.1f}" y="{4 + (row - top) * size:.1f}" '
+            f'width="{size - 1:.1f}" height="{size - 1:.1f}" '
+            f'rx="1.5" fill="{colour}"><title>{escape(titles[row, col])}</title></rect>'
+            for (row, col), colour in sorted(cells.items())
+        )
     below = 4 + rows * size + 8
     return _svg(460, below + 44, body + f'<g transform="translate(0 {below:.1f})">{legend}</g>', title)
+
+
+def _png(cells: Mapping[tuple[int, int], str], rows: int, columns: int) -> str:
+    """One pixel a cell, base64; the others are transparent."""
+    pixels = np.zeros((rows, columns, 4), np.uint8)
+    for place, colour in cells.items():
+        pixels[place] = (*bytes.fromhex(colour.removeprefix("#")), 255)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def heat_legend(low: float, high: float, unit: str) -> str:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from firmware_host.errors import UsageError
 
-_CACHED_TILES = 24
+_CACHED_BYTES = 64 << 20  # of decoded tiles
+_LEAST_CACHED = 4  # as many meet in a corner
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Mosaic:
         if pixels is None:
             pixels = _decode(path, self._shape)
             self._decoded[path] = pixels
-            if len(self._decoded) > _CACHED_TILES:
+            if len(self._decoded) > max(_CACHED_BYTES // pixels.nbytes, _LEAST_CACHED):
                 self._decoded.popitem(last=False)
         else:
             self._decoded.move_to_end(path)

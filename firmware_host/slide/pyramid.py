@@ -1,7 +1,7 @@
 """The slide as one file: a tiled, pyramidal JPEG TIFF that OpenSlide, QuPath and libvips open.
 
-Written as a stream: one output tile at a time, each lower level from a file on disk, so that memory does not grow
-with the slide. Same tiles, same bytes.
+Written as a stream: one output tile at a time, each lower level from a file on disk without a name, so that memory
+does not grow with the slide, and nothing is left behind when the power fails. Same tiles, same bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from firmware_host.slide.mosaic import Mosaic
 from firmware_host.whole_file import whole_file
 
 TILE_PX = 512
+_BLOCK_PX = TILE_PX // 2
+_BLOCK_BYTES = _BLOCK_PX * _BLOCK_PX * 3
 _SMALLEST_LEVEL_PX = 768
 _BIG_BYTES = 2 << 30
 _Window = Callable[[int, int, int, int], NDArray[np.uint8]]
@@ -65,14 +68,14 @@ def write_slide(
         done += 1
         progress(done / total)
 
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".levels-") as scratch, whole_file(path) as part:
+    with ExitStack() as scratch, whole_file(path) as part:
         big = mosaic.width * mosaic.height * 3 // 4 > _BIG_BYTES
         with tifffile.TiffWriter(part, bigtiff=big) as tiff:
             window: _Window = mosaic.window
+            above: _Canvas | None = None
             for level, (width, height) in enumerate(sizes):
-                below = (
-                    _Canvas(Path(scratch) / f"{level + 1}.raw", *sizes[level + 1]) if level + 1 < len(sizes) else None
-                )
+                is_last = level + 1 == len(sizes)
+                below = None if is_last else scratch.enter_context(closing(_Canvas(path.parent, *sizes[level + 1])))
                 tiff.write(
                     _jpeg_tiles(window, (width, height), below, jpeg_quality, tick),
                     shape=(height, width, 3),
@@ -90,15 +93,22 @@ def write_slide(
                 )
                 if below is None:
                     return window(0, 0, width, height)
-                window = below.window
+                if above is not None:
+                    above.close()
+                above, window = below, below.window
     raise AssertionError("a pyramid has a smallest level")
 
 
 class _Canvas:
-    """A level's pixels in a file on disk, filled tile by tile, then read as windows."""
+    """A level's pixels in a file on disk, filled block by block, then read as windows.
 
-    def __init__(self, path: Path, width: int, height: int) -> None:
-        self._pixels = np.memmap(path, np.uint8, mode="w+", shape=(height, width, 3))
+    Blocks are what becomes of the tiles of the level above, one after the other in the file; none stays in memory.
+    """
+
+    def __init__(self, folder: Path, width: int, height: int) -> None:
+        self._size = width, height
+        self._across = -(-width // _BLOCK_PX)
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - `close` closes it
 
     def put_half(self, left: int, top: int, tile: NDArray[np.uint8]) -> None:
         """Store a tile of the level above, halved by the mean of 2 x 2 pixels; (left, top) in that level's pixels."""
@@ -106,11 +116,35 @@ class _Canvas:
             tile = np.pad(tile, ((0, tile.shape[0] % 2), (0, tile.shape[1] % 2), (0, 0)), mode="edge")
         squares = tile.reshape(tile.shape[0] // 2, 2, tile.shape[1] // 2, 2, 3)
         half = ((squares.sum(axis=(1, 3), dtype=np.uint16) + 2) // 4).astype(np.uint8)
-        self._pixels[top // 2 : top // 2 + half.shape[0], left // 2 : left // 2 + half.shape[1]] = half
+        block = np.zeros((_BLOCK_PX, _BLOCK_PX, 3), np.uint8)
+        block[: half.shape[0], : half.shape[1]] = half
+        self._file.seek(self._place(left // TILE_PX, top // TILE_PX))
+        self._file.write(block.data)
 
     def window(self, left: int, top: int, width: int, height: int) -> NDArray[np.uint8]:
         """The window, as much of it as lies inside."""
-        return np.array(self._pixels[top : top + height, left : left + width])
+        right, bottom = min(left + width, self._size[0]), min(top + height, self._size[1])
+        pixels = np.empty((bottom - top, right - left, 3), np.uint8)
+        for row in range(top // _BLOCK_PX, -(-bottom // _BLOCK_PX)):
+            for column in range(left // _BLOCK_PX, -(-right // _BLOCK_PX)):
+                x0, y0 = max(column * _BLOCK_PX, left), max(row * _BLOCK_PX, top)
+                x1, y1 = min((column + 1) * _BLOCK_PX, right), min((row + 1) * _BLOCK_PX, bottom)
+                block = self._block(column, row)
+                pixels[y0 - top : y1 - top, x0 - left : x1 - left] = block[
+                    y0 - row * _BLOCK_PX : y1 - row * _BLOCK_PX, x0 - column * _BLOCK_PX : x1 - column * _BLOCK_PX
+                ]
+        return pixels
+
+    def close(self) -> None:
+        """Give its room on the disk back; safe to call twice."""
+        self._file.close()
+
+    def _block(self, column: int, row: int) -> NDArray[np.uint8]:
+        self._file.seek(self._place(column, row))
+        return np.frombuffer(self._file.read(_BLOCK_BYTES), np.uint8).reshape(_BLOCK_PX, _BLOCK_PX, 3)
+
+    def _place(self, column: int, row: int) -> int:
+        return (row * self._across + column) * _BLOCK_BYTES
 
 
 def _jpeg_tiles(

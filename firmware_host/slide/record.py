@@ -43,6 +43,10 @@ class FieldRecord:
     :param first_true_move_um, true_error_um: known on the twin only: the move that would have been right then, and
         the tile's z minus the true focus.
     :param tile: the tile's file name in the scan's folder; empty when it was not saved.
+    :param sharpness, defocus_dof, exposure, seam_px: as `firmware_host.quality.verdict.Quality` has them; None where
+        there was too little to measure them by.
+    :param flags: what is wrong with the tile, by the names of `firmware_host.incidents`; none for a good one.
+    :param retakes: how often the field was taken again.
     """
 
     row: int
@@ -60,6 +64,12 @@ class FieldRecord:
     first_true_move_um: float | None
     true_error_um: float | None
     tile: str
+    sharpness: float | None = None
+    defocus_dof: float | None = None
+    exposure: float | None = None
+    seam_px: float | None = None
+    flags: tuple[str, ...] = ()
+    retakes: int = 0
 
     @property
     def seconds(self) -> float:

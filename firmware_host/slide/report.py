@@ -20,6 +20,7 @@ from firmware_host.slide.record import FieldRecord
 from firmware_host.slide.summary import Summary, summarise
 from firmware_host.whole_file import write_whole
 
+_MOST_LISTED = 200
 _STATUS_COLOURS = {"focused": "#2f9e6e", "swept": "#f0a202", "predicted": "#d1495b", "blank": "#c4cad0"}
 
 
@@ -165,8 +166,10 @@ def _flagged(records: Sequence[FieldRecord]) -> str:
         for r in records
         if r.status == "predicted"
     ]
+    more = f"<p>and {len(rows) - _MOST_LISTED} more: see tiles.csv</p>" if len(rows) > _MOST_LISTED else ""
     if not rows:
         return section("Flagged fields", "<p>None: every field with detail was focused.</p>")
     return section(
-        "Flagged fields", table([("row, col", "x, y um", "z um", "spread um", "captures")], rows, numbers=True)
+        "Flagged fields",
+        table([("row, col", "x, y um", "z um", "spread um", "captures")], rows[:_MOST_LISTED], numbers=True) + more,
     )

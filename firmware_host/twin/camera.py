@@ -26,6 +26,7 @@ class EmulatedCamera:
 
     :param position_um: (x, y, z) of the stage at a time on the clock; x and y in slide coordinates.
     :param lamp: brightness of the lamp now, relative to its setting.
+    :param noise_by_place: two frames of one place, rounded to nm, are alike; else each frame has its own noise.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class EmulatedCamera:
         sensor: Sensor,
         position_um: Callable[[int], tuple[float, float, float]],
         lamp: Callable[[], float],
+        noise_by_place: bool = False,
     ) -> None:
         self._clock = clock
         self._column = column
         self._sensor = sensor
         self._position_um = position_um
         self._lamp = lamp
+        self._noise_by_place = noise_by_place
         self._shape = (table.height_px, table.width_px)
         self._pace = Pace(table, clock)
 
@@ -66,4 +69,5 @@ class EmulatedCamera:
         else:
             renders = [self._column.transmittance(*place) for place in places]
             light = [np.mean(planes, axis=0, dtype=np.float32) for planes in zip(*renders, strict=True)]
-        return self._sensor.expose(light, self._lamp(), shot.sequence)
+        place_nm = (round(um * 1e3) for um in places[2])
+        return self._sensor.expose(light, self._lamp(), *(place_nm if self._noise_by_place else (shot.sequence,)))

@@ -2,7 +2,7 @@
 
 A field is cut into a few thin layers; each is blurred by its own distance from focus (`pupil`), colour by colour.
 The light that a pixel absorbs is shared among the layers as its stain is, so that a stack with all
-layers in focus gives back exactly the specimen's absorption.
+layers in focus gives back exactly the specimen's absorption. What lies at other heights is seen through (`plane`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 
+from firmware_host.twin.plane import Plane, seen_through
 from firmware_host.twin.pupil import DefocusTransfer
 from firmware_host.twin.section import Matter, Specimen
 from firmware_host.twin.sharpest import SharpestHeight
@@ -77,6 +78,16 @@ class OpticalColumn:
         self._sharpest = SharpestHeight(transfers, self._colour_shift_um, self._radii, frequency)
         self._pool = ThreadPoolExecutor(2)
         self._look = functools.lru_cache(maxsize=2)(self._prepare)
+        self._planes: list[Plane] = []
+
+    def cover(self, change: Callable[[Specimen], Specimen]) -> None:
+        """Another specimen from here on, made of the one that lies there."""
+        self._specimen = change(self._specimen)
+        self._look.cache_clear()
+
+    def lay(self, plane: Plane) -> None:
+        """Something more to look through."""
+        self._planes.append(plane)
 
     def transmittance(
         self, x_um: float, y_um: float, z_um: float, sideways_px: tuple[float, float] = (0.0, 0.0)
@@ -87,6 +98,17 @@ class OpticalColumn:
             another place.
         """
         view = self._look(round(x_um, 3), round(y_um, 3))
+        light = self._through_tissue(view, z_um, sideways_px)
+        centre_um = (x_um + sideways_px[0] * self._pixel_um, y_um + sideways_px[1] * self._pixel_um)
+        for plane in self._planes:
+            plane_um = self._surface.z_um(np.array(x_um), np.array(y_um)).item() - plane.height_um
+            defocus_um = [z_um - plane_um - shift for shift in self._colour_shift_um]
+            veil = seen_through(plane, self._transfers, defocus_um, centre_um, self._shape, self._pixel_um)
+            if veil is not None:
+                light = [image * share for image, share in zip(light, veil, strict=True)]
+        return light
+
+    def _through_tissue(self, view: _View, z_um: float, sideways_px: tuple[float, float]) -> list[Floats]:
         if view.spectra is None:
             return [np.ones(self._shape, np.float32)] * len(self._transfers)
         spectra = view.spectra
@@ -137,13 +159,14 @@ class OpticalColumn:
             return _View(None, (), None, _NO_SHIFT)
         middle_um = self._surface.z_um(np.array(x_um), np.array(y_um)).item()
         offset_um = matter.offset_um + self._tilt(column, row, middle_um)
-        shares = self._pool.submit(layer_shares, offset_um, self._specimen.thickness_um)
+        count = _LAYERS + 2 * math.ceil(matter.relief_um / _LAYER_STEP_UM)
+        shares = self._pool.submit(layer_shares, offset_um, self._specimen.thickness_um, count)
         contrast = list(self._pool.map(functools.partial(_contrast, matter), self._specimen.absorbance.T))
         detail_um = _height_of_detail(contrast, offset_um, self._corner, self._shape)
         layered = list(itertools.product(contrast, shares.result()))
         flat = list(self._pool.map(_spectrum, layered))
-        spectra = [flat[at : at + _LAYERS] for at in range(0, len(flat), _LAYERS)]
-        layers = [middle_um + (index - (_LAYERS - 1) / 2) * _LAYER_STEP_UM for index in range(_LAYERS)]
+        spectra = [flat[at : at + count] for at in range(0, len(flat), count)]
+        layers = [middle_um + (index - (count - 1) / 2) * _LAYER_STEP_UM for index in range(count)]
         return _View(
             spectra=spectra,
             layers_z_um=layers,
@@ -175,7 +198,7 @@ def _radial_index(frequency: NDArray[np.float64], transfer: DefocusTransfer) -> 
     return np.asarray(np.minimum(np.round(place), samples - 1), np.intp)
 
 
-def layer_shares(offset_um: Floats, thickness_um: float) -> list[Floats]:
+def layer_shares(offset_um: Floats, thickness_um: float, count: int = _LAYERS) -> list[Floats]:
     """How much of each pixel's matter counts to each layer; the shares of a pixel add up to 1.
 
     A pixel's matter fills a slab of the given thickness around its offset; each height is shared linearly between
@@ -185,7 +208,7 @@ def layer_shares(offset_um: Floats, thickness_um: float) -> list[Floats]:
     half = np.float32(max(thickness_um, 0.02) / 2 / _LAYER_STEP_UM)
     place = offset_um / np.float32(_LAYER_STEP_UM)
     # integral of the rising ramps: the share of the slab that counts to the layers above each gap between layers
-    gaps = [np.float32(gap - (_LAYERS - 1) / 2) for gap in range(_LAYERS - 1)]
+    gaps = [np.float32(gap - (count - 1) / 2) for gap in range(count - 1)]
     above = [_ramp_mean(place - gap, half) for gap in gaps]
     return [1 - above[0], *(low - high for low, high in itertools.pairwise(above)), above[-1]]
 

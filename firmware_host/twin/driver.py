@@ -56,6 +56,11 @@ class StepDirDriver:
         if self._axis.fault_pin is not None:
             self._board.drive(self._axis.fault_pin, False)
 
+    def clear_fault(self) -> None:
+        """The chip lets its fault pin go."""
+        if self._axis.fault_pin is not None:
+            self._board.drive(self._axis.fault_pin, True)
+
     def _on_dir(self, time_ns: int, level: bool) -> None:
         self._old_direction, self._turned_ns = self._direction, time_ns
         self._direction = 1 if level == (self._axis.dir_positive == "high") else -1

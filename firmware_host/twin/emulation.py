@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from firmware_host.twin.sensor import Sensor, SensorStyle
 from firmware_host.twin.slide import draw_surface
 
 CAMERA_WAVELENGTHS_UM = (0.610, 0.545, 0.465)
+_KEPT_EDGES = 500_000  # of each pin, so that a large slide needs no more memory than a small one
 _COHERENCE = 0.85
 _PHASE_RATIO = 0.1
 
@@ -55,8 +57,8 @@ class EmulatedView:
         shape = (profile.camera.height_px, profile.camera.width_px)
         pixel_um = twin.pixel_um or profile.camera.pixel_um
         self._twin = twin
-        centre_um = self._on_slide(*_centre(profile, twin, seed))
-        self._column = OpticalColumn(
+        centre_um = self.on_slide(*_centre(profile, twin, seed))
+        self.column = OpticalColumn(
             _specimen(twin, seed, slide, pixel_um, centre_um),
             draw_surface(seed, twin.surface_z_um, centre_um, twin.tilt_um_per_mm, twin.bump_um),
             colour_transfers(
@@ -70,24 +72,26 @@ class EmulatedView:
         self.camera = EmulatedCamera(
             profile.camera,
             clock,
-            self._column,
+            self.column,
             Sensor(style, shape, seed),
             self._view_um,
             lamp,
+            twin.repeatable,
         )
 
     def focus_error_um(self, frame: Frame) -> float | None:
         """True z of a frame minus the true z of focus there, um; None where nothing can be focused on."""
         x_um, y_um, z_um = self._view_um(frame.exposure_start_ns + frame.exposure_ns // 2)
-        focus_um = self._column.focus_z_um(x_um, y_um)
+        focus_um = self.column.focus_z_um(x_um, y_um)
         return None if focus_um is None else z_um - focus_um
 
     def _view_um(self, time_ns: int) -> tuple[float, float, float]:
         """The middle of the view on the slide and the height of the stage, um."""
         x_um, y_um, z_um = self._machine_um(time_ns)
-        return *self._on_slide(x_um, y_um), z_um
+        return *self.on_slide(x_um, y_um), z_um
 
-    def _on_slide(self, x_um: float, y_um: float) -> tuple[float, float]:
+    def on_slide(self, x_um: float, y_um: float) -> tuple[float, float]:
+        """The place on the slide, um, that is in the middle of the view with the stage at (x, y)."""
         return turned(-x_um if self._twin.mirrored else x_um, y_um, self._twin.rotation_deg)
 
 
@@ -97,16 +101,15 @@ class Emulation(EmulatedView):
     def __init__(self, profile: Profile, seed: int, slide: Path | None) -> None:
         twin, lamp = twin_of(profile), profile.lamp
         self.clock = VirtualClock(work_ns={"infer": round(twin.infer_ms * 1e6), "write": round(twin.write_ms * 1e6)})
-        self.board = EmulatedBoard(self.clock)
+        self.board = EmulatedBoard(self.clock, _KEPT_EDGES)
         self.machine = Machine(self.board, profile, twin)
-        super().__init__(
-            profile,
-            seed,
-            slide,
-            self.clock,
-            self.machine.position_um,
-            lambda: self.board.duty(lamp.pin) / lamp.duty,
-        )
+        self.shades: list[Callable[[], float]] = []
+        """What takes light from the lamp: the share that is left, asked at each frame."""
+
+        def brightness() -> float:
+            return math.prod((shade() for shade in self.shades), start=self.board.duty(lamp.pin) / lamp.duty)
+
+        super().__init__(profile, seed, slide, self.clock, self.machine.position_um, brightness)
 
 
 def twin_of(profile: Profile) -> TwinTable:

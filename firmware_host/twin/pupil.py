@@ -80,6 +80,15 @@ class DefocusTransfer:
         """Of the objective at this colour, um."""
         return self._optics.depth_of_field_um
 
+    def disc_um(self, defocus_um: float) -> float:
+        """Radius of the disc that a point becomes far from focus, um."""
+        sine = self._optics.na / self._optics.immersion_index
+        return abs(defocus_um) * sine / math.sqrt(1.0 - sine**2)
+
+    def is_far(self, defocus_um: float) -> bool:
+        """Whether geometric optics serves there."""
+        return abs(defocus_um) > self._geometric_beyond_um
+
     @functools.cached_property
     def best_focus_um(self) -> float:
         """Where a thin detail is sharpest, um from the pupil's own zero: aberrations move it a little.
@@ -107,8 +116,7 @@ class DefocusTransfer:
         table = self._tables.get(index)
         if table is None:
             defocus_um = index * self._step_um
-            geometric = abs(defocus_um) > self._geometric_beyond_um
-            table = self._geometric(defocus_um) if geometric else self._wave(defocus_um)
+            table = self._geometric(defocus_um) if self.is_far(defocus_um) else self._wave(defocus_um)
             self._tables[index] = table
         return table
 
@@ -132,12 +140,13 @@ class DefocusTransfer:
         return np.asarray(np.interp(at, np.arange(2 * _RADIUS + 1), contrast), np.float32)
 
     def _geometric(self, defocus_um: float) -> Floats:
-        """Far from focus the spread is a disc: 2·J1(a)/a (Hopkins, Proc. R. Soc. A 231, 1955), a = 2·pi·f·radius."""
-        sine = self._optics.na / self._optics.immersion_index
-        radius_um = abs(defocus_um) * sine / math.sqrt(1.0 - sine**2)
-        frequency = np.linspace(0.0, self.cutoff_per_um, self._samples)
-        argument = np.maximum(2 * np.pi * frequency * radius_um, 1e-9)
-        return np.asarray(2 * j1(argument) / argument, np.float32)
+        return disc_transfer(self.disc_um(defocus_um), np.linspace(0.0, self.cutoff_per_um, self._samples))
+
+
+def disc_transfer(radius_um: float, frequency: NDArray[np.float64]) -> Floats:
+    """Transfer of a uniform disc: 2·J1(a)/a (Hopkins, Proc. R. Soc. A 231, 1955), a = 2·pi·f·radius; f in 1/um."""
+    argument = np.maximum(2 * np.pi * frequency * radius_um, 1e-9)
+    return np.asarray(2 * j1(argument) / argument, np.float32)
 
 
 def parabola_top(heights: Sequence[float], values: Sequence[float]) -> float:

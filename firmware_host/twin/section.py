@@ -35,10 +35,12 @@ class Matter:
     :param stain: (2, H, W) float32: density of haematoxylin-like and eosin-like stain, 0 = none, 1 = strong.
     :param offset_um: (H, W) float32: stage z at which the matter of this pixel is in focus, relative to the slide's
         surface there.
+    :param relief_um: how much further from the surface than a section's own matter any of this lies.
     """
 
     stain: Floats
     offset_um: Floats
+    relief_um: float = 0.0
 
 
 class Specimen(Protocol):

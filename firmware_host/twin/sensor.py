@@ -32,7 +32,7 @@ class SensorStyle:
 
 
 class Sensor:
-    """Turns transmitted light into (H, W, 3) uint8 frames; frame `sequence` has its own noise under the seed."""
+    """Turns transmitted light into (H, W, 3) uint8 frames; each has its own noise under the seed."""
 
     def __init__(self, style: SensorStyle, shape: tuple[int, int], seed: int) -> None:
         rng = np.random.default_rng([seed, 23])
@@ -47,13 +47,15 @@ class Sensor:
         self._empty = [(shade * np.float32(white * style.full_well_electrons)) for white in style.white]
         self._pool = ThreadPoolExecutor(2)
 
-    def expose(self, light: Sequence[Floats], lamp: float, sequence: int) -> NDArray[np.uint8]:
+    def expose(self, light: Sequence[Floats], lamp: float, *which: int) -> NDArray[np.uint8]:
         """One frame.
 
         :param light: (H, W) per colour, 1 = empty glass.
         :param lamp: brightness of the lamp relative to its setting, 0 = off.
+        :param which: numbers that name its noise: the frame's own, or its place.
         """
-        starts = np.random.default_rng([self._seed, 29, sequence]).integers(0, _POOL, 3)
+        named = [number % (1 << 32) for number in which]
+        starts = np.random.default_rng([self._seed, 29, *named]).integers(0, _POOL, 3)
         image = np.empty((*self._shape, 3), np.uint8)
 
         def develop(colour: int) -> None:

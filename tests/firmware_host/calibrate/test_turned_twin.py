@@ -23,7 +23,8 @@ from firmware_host.hardware import Scanner, open_scanner
 from firmware_host.profile import Profile, load_profile
 from firmware_host.profile_tables import AxisName
 from firmware_host.scan.plan import corners_px, parse_region
-from firmware_host.scan.session import ScanRequest, run_scan
+from firmware_host.scan.request import ScanRequest
+from firmware_host.scan.session import run_scan
 from firmware_host.trust import trusted_keys
 
 EMULATED = load_profile("emulated")

@@ -166,7 +166,7 @@ def replaying(profile: Profile, folder: Path, changes: dict[str, Any]) -> Profil
 def rendered(emulated: Profile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two fields of the twin's section from 15 um below focus to 15 um above, a plane each 0.5 um."""
     emulation = Emulation(emulated.model_copy(update={"camera": emulated.camera.model_copy(update=SMALL)}), 3, None)
-    column, sensor = emulation._column, emulation.camera._sensor
+    column, sensor = emulation.column, emulation.camera._sensor
     folder = tmp_path_factory.mktemp("recorded")
     heights = np.arange(-30, 31) * 0.5
     for number, (x_um, y_um) in enumerate([(3800.0, 2800.0), (4000.0, 2900.0)]):

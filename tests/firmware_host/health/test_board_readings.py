@@ -144,7 +144,7 @@ def test_the_room_that_a_scan_needs_grows_with_its_area() -> None:
     small, large = scan_bytes(profile, 1500, 1500), scan_bytes(profile, 15_000, 15_000)
     assert 80 < large / small < 120
     pixels = 60_000**2  # 15 mm of 0.25 um each way
-    assert 0.5 * pixels < large < 2 * pixels
+    assert 1.5 * pixels < large < 3 * pixels  # of which 0.94 a pixel only while the slide is put together
 
 
 def test_free_room_is_told_for_a_folder_that_is_yet_to_be_made(tmp_path: Path) -> None:

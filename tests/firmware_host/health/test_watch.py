@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from firmware_host.cancel import CancelToken
 from firmware_host.clock import VirtualClock
 from firmware_host.errors import Cancelled, SafetyStop, UsageError
-from firmware_host.health.judgement import State, judge
+from firmware_host.health.judgement import Cause, State, judge
+from firmware_host.health.memory import Memory
 from firmware_host.health.power import Power
 from firmware_host.health.sensors import Readings
 from firmware_host.health.temperature import Temperature
 from firmware_host.health.watch import Watch
+from firmware_host.incidents import RESPONSES, Incident
 from firmware_host.profile import Profile, parse_profile
 from firmware_host.profile_tables import HealthTable
 
@@ -23,6 +25,10 @@ LIMITS = HealthTable()
 
 def at(celsius: float, **power: Any) -> Readings:
     return Readings(Temperature(celsius, "cpu-thermal"), Power(**power))
+
+
+def left(available_mb: float, limited: bool = False) -> Readings:
+    return Readings(memory=Memory(available_mb, limited))
 
 
 class Board:
@@ -42,8 +48,10 @@ class Rig:
 
     def __init__(self, readings: Callable[[float], Readings], limits: HealthTable = LIMITS) -> None:
         self.clock, self.cancel, self.said = VirtualClock(), CancelToken(), list[str]()
+        self.noted: list[str] = []
+        self.given_back_s: list[float] = []
         self.board = Board(self.clock, readings)
-        self.watch = Watch(limits, self.board, self.clock, self.cancel, self.said.append)
+        self.watch = Watch(limits, self.board, self.clock, self.cancel, self._note, self._give_back)
         self.beats = 0
 
     def hold(self) -> None:
@@ -54,6 +62,13 @@ class Rig:
 
     def _beat(self) -> None:
         self.beats += 1
+
+    def _note(self, incident: Incident) -> None:
+        self.said.append(incident.text)
+        self.noted.append(incident.cause)
+
+    def _give_back(self) -> None:
+        self.given_back_s.append(self.clock.now_ns() * 1e-9)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +86,11 @@ class Rig:
         (at(92, under_voltage=True), "stop", "limit 90 C"),
         (at(40, events={"under-voltage": 2, "average over-current": 9}), "warn", "noted under-voltage 1 times since"),
         (at(40, events={"under-voltage": 1, "average over-current": 9}), "calm", ""),
+        (left(300), "calm", ""),
+        (left(299), "warn", "299 MB of memory left, a scan pauses below 120 MB; end other programs"),
+        (left(120), "warn", "120 MB of memory left"),
+        (left(119), "slow", "only 119 MB of memory left, floor 120 MB"),
+        (left(119, limited=True), "slow", "only 119 MB of the service's limit of memory left"),
     ],
 )
 def test_the_gravest_decides(readings: Readings, state: State, words: str) -> None:
@@ -166,3 +186,37 @@ def test_limits_out_of_order_are_refused(emulated: Profile) -> None:
     with pytest.raises(UsageError, match="health: warn_c, slow_c and stop_c must be in this order"):
         parse_profile(data, "mine.toml")
     assert emulated.health == HealthTable()
+
+
+def test_a_pause_for_want_of_memory_gives_back_what_lies_idle_and_ends_well_above_the_floor() -> None:
+    rig = Rig(lambda s: left(100 + 4 * s))
+    rig.hold()
+    assert rig.clock.now_ns() == 15e9  # 160 MB: 150 are asked for once it pauses
+    assert rig.given_back_s == [0, 5, 10]
+    assert rig.noted == ["memory low", "memory low"]
+    assert rig.said[0].startswith("the scan pauses: only 100 MB of memory left")
+    assert rig.said[1].startswith("160 MB of memory left")
+    assert "at least 100 MB of memory left; paused 1 times, 15 s in all" in rig.watch.line()
+
+
+def test_memory_that_stays_scarce_stops_the_scan_before_the_kernel_does() -> None:
+    rig = Rig(lambda _: left(50), HealthTable(pause_s=30))
+    with pytest.raises(SafetyStop, match="paused for 30 s in vain: only 50 MB of memory left"):
+        rig.hold()
+
+
+def test_a_pause_is_seen_from_its_beginning() -> None:
+    rig = Rig(lambda s: at(85 if s < 4 else 60))
+    with pytest.raises(StopIteration):
+        rig.watch.hold(lambda: next(iter(())))
+    assert rig.clock.now_ns() == 0
+
+
+def test_every_cause_is_described() -> None:
+    assert set(get_args(Cause)) - {"none"} <= set(RESPONSES)
+
+
+def test_memory_limits_out_of_order_are_refused(emulated: Profile) -> None:
+    data = emulated.model_dump() | {"health": {"memory_warn_mb": 100, "memory_floor_mb": 200}}
+    with pytest.raises(UsageError, match="health: memory_floor_mb must not exceed memory_warn_mb"):
+        parse_profile(data, "mine.toml")

@@ -68,10 +68,54 @@ def test_a_disk_that_hangs_is_given_up(pieces: int) -> None:
     release = threading.Event()
 
     def scan() -> None:
-        with Writer(VirtualClock(), 0.05) as writer:
+        with Writer(VirtualClock(), timeout_s=0.05) as writer:
             for _ in range(pieces):
                 writer.hand_over(release.wait)  # type: ignore[arg-type]
 
     with pytest.raises(HardwareError, match=r"not written within 0\.05 s"):
         scan()
     release.set()
+
+
+class Stubborn:
+    """A piece that the disk refuses so many times."""
+
+    def __init__(self, done: list[str], times: int, number: int = errno.ENOSPC) -> None:
+        self.done, self.left, self.number = done, times, number
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            raise OSError(self.number, errno.errorcode[self.number])
+        self.done.append("late")
+
+
+def test_a_refused_piece_is_tried_again_before_those_after_it() -> None:
+    done: list[str] = []
+    asked: list[tuple[int | None, int]] = []
+    with Writer(VirtualClock(), lambda error, tried: asked.append((error.errno, tried))) as writer:
+        writer.hand_over(Stubborn(done, 3))
+        writer.hand_over(lambda: done.append("after"))
+        writer.flush()
+        assert done == ["late", "after"]
+        writer.hand_over(Stubborn(done, 1))
+    assert asked == [(errno.ENOSPC, 1), (errno.ENOSPC, 2), (errno.ENOSPC, 3), (errno.ENOSPC, 1)]
+    assert done == ["late", "after", "late"]
+
+
+def test_once_given_up_nothing_after_it_is_done() -> None:
+    done: list[str] = []
+
+    def mend(error: OSError, tried: int) -> None:  # noqa: ARG001
+        if tried == 2:
+            raise HardwareError("enough")
+
+    def scan() -> None:
+        with Writer(VirtualClock(), mend) as writer:
+            writer.hand_over(Stubborn(done, 9))
+            writer.hand_over(lambda: done.append("after"))
+            writer.flush()
+
+    with pytest.raises(HardwareError, match="enough"):
+        scan()
+    assert done == []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from firmware_host.slide import charts
 from firmware_host.slide.record import FieldRecord, write_tiles_csv
@@ -112,3 +115,38 @@ def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     ticks = charts.ticks(low, high)
     assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
     assert len(ticks) <= 11
+
+
+def test_the_report_of_a_very_large_slide_stays_small(tmp_path: Path) -> None:
+    """15,000 fields, a third of them flagged: maps become pictures, the list ends, and all is still well-formed."""
+    statuses = ("focused", "swept", "predicted")
+    records = [
+        replace(RECORD, row=row, col=col, status=statuses[(row + col) % 3], z_um=300 + row / 9, true_error_um=col / 200)
+        for row in range(100)
+        for col in range(150)
+        if not 40 < row + col < 44
+    ]
+    data = ReportData("Large", "two shots", records, [], "", 0.98, None, {})
+    write_report(tmp_path / "report.html", data)
+    text = (tmp_path / "report.html").read_text()
+    assert len(text) < 500_000
+    assert text.count("data:image/png") == 2
+    flagged = sum(record.status == "predicted" for record in records)
+    assert f"and {flagged - 200} more: see tiles.csv" in text
+    assert "one of 6 points is drawn" in text
+    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        ElementTree.fromstring(svg)
+
+
+def test_the_picture_of_a_map_has_each_field_in_its_place() -> None:
+    cells = {(row, col): "#2f9e6e" for row in range(5, 65) for col in range(10, 60)}
+    cells[7, 12] = "#d1495b"
+    del cells[64, 59]
+    svg = charts.grid_map(cells, dict.fromkeys(cells, ""), "", "map")
+    encoded = re.search(r"base64,([^\"]+)", svg)
+    assert encoded is not None
+    with Image.open(io.BytesIO(base64.b64decode(encoded[1]))) as picture:
+        assert picture.size == (50, 60)
+        assert picture.getpixel((2, 2)) == (0xD1, 0x49, 0x5B, 255)
+        assert picture.getpixel((0, 0)) == (0x2F, 0x9E, 0x6E, 255)
+        assert picture.getpixel((49, 59)) == (0, 0, 0, 0)

@@ -1,0 +1,103 @@
+"""Whether a scan that was interrupted holds what an uninterrupted one of the same slide holds."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from firmware_host.scan.entries import story_of
+from firmware_host.scan.folder import JOURNAL
+from firmware_host.scan.journal import read_journal
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Counts of fields, and what is wrong in words; all 0 and empty when nothing is.
+
+    :param lost: planned, and not in the table or without its tile; :param twice: more than once in the table.
+    :param changed: the tile is not the same, byte for byte, or does not decode.
+    :param same_slide: slide.tiff is the same, byte for byte.
+    :param leftovers: files that an uninterrupted scan does not leave.
+    """
+
+    lost: int
+    twice: int
+    changed: int
+    same_slide: bool
+    same_table: bool
+    leftovers: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return self.same_slide and self.same_table and not (self.lost or self.twice or self.changed or self.leftovers)
+
+
+def compared(reference: Path, folder: Path) -> Verdict:
+    """Compare two folders. :param reference: of the uninterrupted scan."""
+    planned, found = _table(reference), _table(folder)
+    fields = Counter((row["row"], row["col"]) for row in found)
+    whole = {row["tile"] for row in found if (folder / row["tile"]).is_file()}
+    files = _files(folder) - _files(reference)
+    return Verdict(
+        lost=sum((row["row"], row["col"]) not in fields or row["tile"] not in whole for row in planned),
+        twice=sum(count - 1 for count in fields.values()),
+        changed=sum(not _same_tile(reference / tile, folder / tile) for tile in whole),
+        same_slide=_same(reference / "slide.tiff", folder / "slide.tiff"),
+        same_table=_untimed(planned) == _untimed(found),
+        leftovers=sorted(files),
+    )
+
+
+def has_begun(out: Path) -> bool:
+    """Whether the first line of the journal is whole, found out without the code that is on trial."""
+    try:
+        line, newline, _ = (out / JOURNAL).read_bytes().partition(b"\n")
+        checksum, _, text = line.partition(b" ")
+        return bool(newline) and int(checksum, 16) == zlib.crc32(text) and json.loads(text)["event"] == "begin"
+    except (OSError, ValueError):
+        return False
+
+
+def broken_promises(folder: Path) -> int:
+    """How many tiles the journal of an interrupted scan names that are not on disk, whole."""
+    if not has_begun(folder):
+        return 0
+    story = story_of(read_journal(folder / JOURNAL), folder / JOURNAL)
+    return sum(not _is_whole(folder / tile, story.checksums[tile]) for tile in (r.tile for r in story.records))
+
+
+def _is_whole(tile: Path, checksum: str) -> bool:
+    return tile.is_file() and f"{zlib.crc32(tile.read_bytes()):08x}" == checksum
+
+
+def _table(folder: Path) -> list[dict[str, str]]:
+    path = folder / "tiles.csv"
+    return list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
+
+
+def _untimed(table: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Without how long each field took: the first one after an interruption has a longer way."""
+    return [{key: value for key, value in row.items() if not key.endswith("_ms")} for row in table]
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def _same_tile(one: Path, other: Path) -> bool:
+    try:
+        with Image.open(other) as image:
+            image.load()
+    except OSError:
+        return False
+    return _same(one, other)

@@ -1,0 +1,128 @@
+"""What a judge keeps of the tiles before: borders, sharpness, and how seams usually are. Bounded on any slide."""
+
+from __future__ import annotations
+
+import statistics
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from firmware_host.quality.seams import Borders, Seam
+from firmware_host.quality.verdict import Quality
+
+Direction = Literal["across", "down"]
+
+_USUAL_OF = 15
+_LEAST_FOR_USUAL = 3
+_BIAS_OF, _LEAST_FOR_BIAS, _MOST_BIAS_DOF = 25, 4, 0.5
+_NEAREST, _LEAST_NEAR = 8, 3
+_PRINTS = 512
+
+
+class Place(Protocol):
+    """Where a field lies: its place in the grid, and its middle in stage coordinates, um."""
+
+    @property
+    def row(self) -> int: ...
+
+    @property
+    def col(self) -> int: ...
+
+    @property
+    def x_um(self) -> float: ...
+
+    @property
+    def y_um(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A tile that was scanned before."""
+
+    place: Place
+    quality: Quality
+    borders: Borders
+
+
+class Memory:
+    """The tiles of this row and the one before, and what many tiles have in common."""
+
+    def __init__(self) -> None:
+        self._tiles: dict[tuple[int, int], Remembered] = {}
+        self._seams: dict[Direction, deque[Seam]] = {"across": deque(maxlen=_USUAL_OF), "down": deque(maxlen=_USUAL_OF)}
+        self._told_dof: deque[float] = deque(maxlen=_BIAS_OF)
+        self._prints: OrderedDict[int, tuple[int, int, float]] = OrderedDict()
+
+    @property
+    def nbytes(self) -> int:
+        """Of the borders, which are nearly all of it."""
+        return sum(tile.borders.nbytes for tile in self._tiles.values())
+
+    def keep(self, place: Place, quality: Quality, borders: Borders) -> None:
+        """Keep a tile in place of what was kept of that field; rows that nothing new touches are forgotten."""
+        self._tiles[place.row, place.col] = Remembered(place, quality, borders)
+        self._tiles = {key: tile for key, tile in self._tiles.items() if key[0] >= place.row - 1}
+
+    def forget(self, places: Sequence[tuple[int, int]]) -> None:
+        """Fields, (row, col), that are to be taken as if for the first time."""
+        for place in places:
+            self._tiles.pop(place, None)
+
+    def neighbours(self, place: Place) -> list[tuple[Direction, bool, Remembered]]:
+        """Good tiles beside a field: in which direction, and whether the field comes after them in it."""
+        found: list[tuple[Direction, bool, Remembered]] = []
+        sides: tuple[tuple[Direction, int, int], ...] = (
+            ("across", 0, -1),
+            ("across", 0, 1),
+            ("down", -1, 0),
+            ("down", 1, 0),
+        )
+        for direction, rows, columns in sides:
+            tile = self._tiles.get((place.row + rows, place.col + columns))
+            if tile is not None and not tile.quality.reasons:
+                found.append((direction, rows + columns < 0, tile))
+        return found
+
+    def add_seam(self, direction: Direction, seam: Seam) -> None:
+        self._seams[direction].append(seam)
+
+    def usual(self, direction: Direction) -> Seam:
+        """What seams in a direction have in common: pixel pitch or camera angle a little wrong, shading left over."""
+        right_px, down_px, brightness = 0.0, 0.0, 1.0
+        seams = self._seams[direction]
+        if len(seams) >= _LEAST_FOR_USUAL:
+            brightness = statistics.median(seam.brightness for seam in seams)
+        placed = [seam for seam in seams if seam.likeness is not None]
+        if len(placed) >= _LEAST_FOR_USUAL:
+            right_px = statistics.median(seam.right_px for seam in placed)
+            down_px = statistics.median(seam.down_px for seam in placed)
+        return Seam(right_px, down_px, None, brightness)
+
+    def sharpness_near(self, place: Place) -> float | None:
+        """The median sharpness of the nearest good tiles; None where there are fewer than three."""
+        known = [
+            (abs(row - place.row) + abs(col - place.col), row, col, tile.quality.sharpness)
+            for (row, col), tile in self._tiles.items()
+            if not tile.quality.reasons and tile.quality.sharpness is not None and (row, col) != (place.row, place.col)
+        ]
+        nearest = [sharpness for *_, sharpness in sorted(known)[:_NEAREST]]
+        return statistics.median(nearest) if len(nearest) >= _LEAST_NEAR else None
+
+    def add_defocus(self, told_dof: float) -> None:
+        self._told_dof.append(told_dof)
+
+    @property
+    def bias_dof(self) -> float | None:
+        """By how much tiles are told to be off on this slide, all alike; never much. None: too few have been judged."""
+        if len(self._told_dof) < _LEAST_FOR_BIAS:
+            return None
+        return min(max(statistics.median(self._told_dof), -_MOST_BIAS_DOF), _MOST_BIAS_DOF)
+
+    def repeats(self, frame_print: int, place: Place, z_um: float) -> bool:
+        """Note a frame; whether the same one, noise and all, was delivered of another field or height before."""
+        here = place.row, place.col, z_um
+        before = self._prints.setdefault(frame_print, here)
+        if len(self._prints) > _PRINTS:
+            self._prints.popitem(last=False)
+        return before != here

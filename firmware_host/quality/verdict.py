@@ -1,0 +1,45 @@
+"""What is said of a tile: figures, and what is wrong with it, by the names of `firmware_host.incidents`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from firmware_host.incidents import Incident
+
+Verdict = Literal["ok", "retake", "flag"]
+
+BLURRED, DARK, BRIGHT = "tile blurred", "tile too dark", "tile too bright"
+DAMAGED, REPEATED = "tile damaged", "tile repeated"
+SEAM_OFF, POSITION_OFF, NOT_JUDGED = "seam off", "position off", "tile not judged"
+
+_BEYOND_MENDING = {NOT_JUDGED}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One tile. Figures are None where there is too little to measure them by.
+
+    :param sharpness: ln of its middle over its coarse detail, see `defocus.sharpness_of`.
+    :param defocus_dof: its z minus that of focus, as its own focus frames tell it, DoF.
+    :param exposure: its brightness over that of its neighbours at the same places.
+    :param seam_px: how far it lies from where its neighbours and the stage say, the worst of its seams, pixels.
+    :param reasons: what is wrong, in words for the user; none for a good tile.
+    """
+
+    sharpness: float | None
+    defocus_dof: float | None
+    exposure: float | None
+    seam_px: float | None
+    reasons: tuple[Incident, ...] = ()
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        return tuple(reason.cause for reason in self.reasons)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether taking it again may help; what has been taken often enough is flagged all the same."""
+        if not self.reasons:
+            return "ok"
+        return "flag" if _BEYOND_MENDING.issuperset(self.causes) else "retake"

@@ -1,0 +1,247 @@
+"""What is wrong with a tile is said by its name, and nothing is said of a good one: on fields of the emulated slide."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.quality import EmulatedField
+from firmware_host.incidents import RESPONSES
+from firmware_host.profile import Profile, load_profile
+from firmware_host.quality import verdict
+from firmware_host.quality.judge import QualityJudge, Shot
+from firmware_host.quality.verdict import Quality
+from firmware_host.scan.plan import Site
+
+SEED = 3
+PROFILE = load_profile("emulated")
+X_UM, Y_UM = (side * (1 - PROFILE.scan.overlap) for side in PROFILE.field_um)
+EMPTY = Site(9, 9, 300.0, 300.0)
+
+
+def site(row: int, col: int) -> Site:
+    return Site(row, col, 4000 + (col - 1) * X_UM, 3000 + row * Y_UM)
+
+
+@cache
+def slide() -> EmulatedField:
+    return EmulatedField(PROFILE, SEED)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A field as a scan hands it to the judge."""
+
+    place: Site
+    tile: np.ndarray
+    shot: Shot
+    others: list[Shot]
+
+    def judged(self, judge: QualityJudge) -> Quality:
+        return judge.judge(self.place, self.tile, self.shot, self.others)
+
+
+def take(place: Site, *heights_dof: float) -> Taken:
+    """The field at these heights above focus, the first of them the tile's."""
+    shots = slide().shots(place, heights_dof)
+    assert shots is not None
+    return Taken(place, slide().flat_field.apply(shots[0].image), shots[0], shots[1:])
+
+
+@cache
+def _scanned() -> tuple[QualityJudge, tuple[Quality, ...]]:
+    judge, found = QualityJudge(PROFILE), []
+    for place in (site(0, 0), site(0, 1), site(0, 2), site(1, 2)):
+        taken = take(place, 0.1, -1.9)
+        found.append(taken.judged(judge))
+        judge.remember(place, taken.tile, found[-1])
+    return judge, tuple(found)
+
+
+@pytest.fixture
+def judge() -> QualityJudge:
+    """After a row and the first field of the next; what it learns is not for the next test."""
+    return copy.deepcopy(_scanned()[0])
+
+
+@cache
+def good() -> Taken:
+    return take(site(1, 1), 0.0, -2.0)
+
+
+def test_good_tiles_are_good_from_the_first_on(judge: QualityJudge) -> None:
+    qualities = [*_scanned()[1], good().judged(judge)]
+    assert [quality.causes for quality in qualities] == [()] * 5
+    assert qualities[0].exposure is None
+    last = qualities[-1]
+    assert last.verdict == "ok"
+    assert (last.exposure, last.seam_px) == (pytest.approx(1, abs=0.01), pytest.approx(0, abs=0.5))
+    assert last.defocus_dof == pytest.approx(0, abs=0.35)
+
+
+@pytest.mark.parametrize("defocus_dof", [-6.0, -4.0, -2.0, -1.2, 1.2, 2.0, 4.0, 6.0])
+@pytest.mark.parametrize("first_field", [False, True])
+def test_a_tile_more_than_a_depth_of_field_off_is_blurred(
+    defocus_dof: float, first_field: bool, judge: QualityJudge
+) -> None:
+    if first_field and abs(defocus_dof) > 3:
+        pytest.skip("two frames far from focus look alike: that takes neighbours")
+    taken = take(site(1, 1), defocus_dof, defocus_dof - 2)
+    quality = taken.judged(QualityJudge(PROFILE) if first_field else judge)
+    assert quality.causes == (verdict.BLURRED,)
+    assert quality.verdict == "retake"
+    assert quality.defocus_dof is not None
+    assert quality.defocus_dof * defocus_dof > 0
+    if abs(defocus_dof) <= 2:
+        assert quality.defocus_dof == pytest.approx(defocus_dof, abs=0.5)
+
+
+@pytest.mark.parametrize("others_dof", [(-2.0,), (-0.7, -2.7), (3.3, 1.3), (-1.6, -0.8, 0.8)])
+def test_it_does_not_matter_which_focus_frames_there_are(others_dof: tuple[float, ...], judge: QualityJudge) -> None:
+    for defocus_dof, blurred in ((0.0, False), (1.3, True), (-1.3, True)):
+        taken = take(site(1, 1), defocus_dof, *(defocus_dof + apart for apart in others_dof))
+        assert (verdict.BLURRED in taken.judged(judge).causes) == blurred
+
+
+def test_without_focus_frames_the_neighbours_tell(judge: QualityJudge) -> None:
+    for defocus_dof, causes in ((0.0, ()), (2.2, (verdict.BLURRED,)), (-2.2, (verdict.BLURRED,))):
+        assert take(site(1, 1), defocus_dof).judged(judge).causes == causes
+
+
+def test_without_either_it_is_said_that_nobody_knows() -> None:
+    quality = take(site(1, 1), 0.0).judged(QualityJudge(PROFILE))
+    assert (quality.causes, quality.verdict) == ((verdict.NOT_JUDGED,), "flag")
+
+
+def darker(image: np.ndarray) -> np.ndarray:
+    return (image * 0.9).astype(np.uint8)
+
+
+def brighter(image: np.ndarray) -> np.ndarray:
+    return np.minimum(image * 1.07, 255).astype(np.uint8)
+
+
+def clipped(image: np.ndarray) -> np.ndarray:
+    return np.minimum(image * 1.3, 255).astype(np.uint8)
+
+
+def black(image: np.ndarray) -> np.ndarray:
+    return image // 64
+
+
+def half(image: np.ndarray) -> np.ndarray:
+    return np.concatenate([image[:400], 0 * image[400:]])
+
+
+def swapped_halves(image: np.ndarray) -> np.ndarray:
+    return np.concatenate([image[400:], image[:400]])
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (darker, verdict.DARK),
+        (brighter, verdict.BRIGHT),
+        (clipped, verdict.BRIGHT),
+        (black, verdict.DAMAGED),
+        (half, verdict.DAMAGED),
+        (swapped_halves, verdict.DAMAGED),
+    ],
+)
+def test_light_and_damage_are_told(change: Callable[[np.ndarray], np.ndarray], cause: str, judge: QualityJudge) -> None:
+    taken = good()
+    changed = replace(taken, tile=change(taken.tile), shot=Shot(taken.shot.z_um, change(taken.shot.image)))
+    assert cause in changed.judged(judge).causes
+
+
+def test_a_frame_that_was_delivered_before_is_told(judge: QualityJudge) -> None:
+    """Once as another height of the same field, once as another field."""
+    taken = good()
+    stale = replace(taken, others=[Shot(taken.shot.z_um - 2, taken.shot.image)])
+    assert stale.judged(copy.deepcopy(judge)).causes == (verdict.REPEATED,)
+    assert taken.judged(judge).causes == ()
+    assert replace(taken, place=site(1, 0)).judged(judge).causes == (verdict.REPEATED,)
+
+
+def test_the_same_field_may_look_the_same_again(judge: QualityJudge) -> None:
+    """On a twin whose noise repeats itself a second take is the first to the bit."""
+    assert [good().judged(judge).causes for _ in range(2)] == [(), ()]
+
+
+@pytest.mark.parametrize(("x_um", "y_um"), [(5.0, 0.0), (0.0, -5.0), (-2.0, 2.0)])
+def test_a_stage_that_has_lost_its_place_is_told(x_um: float, y_um: float, judge: QualityJudge) -> None:
+    place = site(1, 1)
+    taken = take(replace(place, x_um=place.x_um + x_um, y_um=place.y_um + y_um), 0.0, -2.0)
+    quality = replace(taken, place=place).judged(judge)
+    assert quality.causes == (verdict.POSITION_OFF,)
+    assert quality.seam_px == pytest.approx(np.hypot(x_um, y_um) / PROFILE.camera.pixel_um, abs=0.7)
+
+
+def test_another_field_in_its_place_is_told(judge: QualityJudge) -> None:
+    assert verdict.SEAM_OFF in replace(take(site(3, 4), 0.0, -2.0), place=site(1, 1)).judged(judge).causes
+
+
+def test_what_all_seams_have_in_common_is_the_scanners_own(judge: QualityJudge) -> None:
+    """A pixel pitch that is two per cent wrong moves each field by 18 px, and spoils none of them for long."""
+    other = PROFILE.camera.model_copy(update={"pixel_um": PROFILE.camera.pixel_um * 1.02})
+    judge = QualityJudge(PROFILE.model_copy(update={"camera": other}))
+    found = []
+    for col in range(6):
+        taken = take(site(0, col), 0.0, -2.0)
+        found.append(taken.judged(judge))
+        judge.remember(taken.place, taken.tile, replace(found[-1], reasons=()))
+    assert [verdict.POSITION_OFF in quality.causes for quality in found] == [False, True, True, True, False, False]
+
+
+def test_empty_glass_is_good_and_a_dim_lamp_shows_on_it() -> None:
+    empty, judge = slide().empty(), QualityJudge(PROFILE)
+    bright = slide().flat_field.apply(empty)
+    assert judge.judge(EMPTY, bright, Shot(0, empty), []) == Quality(None, None, None, None)
+    judge.remember(EMPTY, bright, Quality(None, None, None, None))
+    beside = replace(EMPTY, col=10, x_um=EMPTY.x_um + X_UM)
+    again = slide().empty()
+    assert judge.judge(beside, darker(slide().flat_field.apply(again)), Shot(0, again), []).causes == (verdict.DARK,)
+
+
+def test_a_tile_read_back_from_disk_serves_as_well(judge: QualityJudge) -> None:
+    """As a JPEG, after a power cut, with the figures of its record."""
+    recalled = QualityJudge(PROFILE)
+    for place, quality in zip((site(0, 0), site(0, 1), site(0, 2), site(1, 2)), _scanned()[1], strict=True):
+        stream = io.BytesIO()
+        Image.fromarray(take(place, 0.1).tile).save(stream, "JPEG", quality=90, subsampling=0)
+        recalled.recall(place, np.asarray(Image.open(stream)), quality)
+    before, after = good().judged(judge), good().judged(recalled)
+    assert after.causes == ()
+    assert after.defocus_dof == before.defocus_dof
+    assert (after.exposure, after.seam_px) == (pytest.approx(before.exposure, abs=0.003), pytest.approx(0, abs=0.5))
+    assert take(site(1, 1), 1.3, -0.7).judged(recalled).causes == (verdict.BLURRED,)
+
+
+def test_a_forgotten_tile_is_no_neighbour_any_more(judge: QualityJudge) -> None:
+    judge.forget([(0, 1), (1, 2)])
+    assert good().judged(judge).seam_px is None
+
+
+def test_memory_is_bounded_by_two_rows(emulated: Profile) -> None:
+    judge, tile = QualityJudge(emulated), good().tile
+    for row in range(5):
+        for col in range(4):
+            judge.remember(site(row, col), tile, Quality(None, None, None, None))
+    assert judge.nbytes < 2 * 4 * 0.15 * tile.size / 3
+
+
+def test_the_same_frames_get_the_same_judgement() -> None:
+    assert good().judged(copy.deepcopy(_scanned()[0])) == good().judged(copy.deepcopy(_scanned()[0]))
+
+
+def test_every_cause_has_its_response() -> None:
+    causes = {value for name, value in vars(verdict).items() if name.isupper() and isinstance(value, str)}
+    assert len(causes) == 8
+    assert causes <= RESPONSES.keys()
