@@ -107,11 +107,15 @@ def report(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Renew the times of the suite safety here (docs/safety.md)."),
     ] = None,
+    faults_in: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Renew the counts of the suite faults here (docs/faults.md)."),
+    ] = None,
 ) -> None:
     """Lay the figures of several boards side by side."""
     results = [read_results(path) for path in files]
     text = page(results)
-    wanted: dict[Figures, Path | None] = {"summary": summary_in, "safety": safety_in}
+    wanted: dict[Figures, Path | None] = {"summary": summary_in, "safety": safety_in, "faults": faults_in}
     for what, where in wanted.items():
         if where is not None:
             write_whole(where, with_figures(where.read_text(), results[0], what).encode())

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from benchmarks.budgets import shipped_budgets
+from benchmarks.faults import COUNTED, NOTICED
+from benchmarks.faults import SUITE as FAULTS
 from benchmarks.measure import Row
 from benchmarks.results import Results
 from benchmarks.safety import OFF_AFTER
@@ -35,7 +37,7 @@ mean; then its 95 % confidence interval by bootstrap, percentiles, how many were
 """
 
 
-Figures = Literal["summary", "safety"]
+Figures = Literal["summary", "safety", "faults"]
 _CLOSE = "<!-- end of figures -->"
 PICTURE = "benchmarks.svg"
 _BARS = {
@@ -78,7 +80,7 @@ def with_figures(text: str, results: Results, what: Figures) -> str:
     old, closed, after = rest.partition(_CLOSE)
     if not opened or not closed or opening in old + after:
         raise UsageError(f"page: put {opening.strip()} and {_CLOSE} where the figures are to be")
-    rows = _summary(results) if what == "summary" else _safety(results)
+    rows = {"summary": _summary, "safety": _safety, "faults": _faults}[what](results)
     told = f"On {results.where}, commit {results.environment.get('commit')}:\n\n"
     return f"{before}{opening}{told}" + "\n".join(rows) + f"\n{_CLOSE}{after}"
 
@@ -99,6 +101,25 @@ def _safety(results: Results) -> list[str]:
     causes = list(dict.fromkeys(cause for each in off_ms.values() for cause in each))
     rows = [_line(["", *causes]), _line(["---"] * (1 + len(causes)))]
     return rows + [_line([moment, *(f"{each[cause]:.0f}" for cause in causes)]) for moment, each in off_ms.items()]
+
+
+def _faults(results: Results) -> list[str]:
+    """A line for each kind of fault, and one for all of them."""
+    values: dict[str, dict[str, float]] = {}
+    scans: dict[str, int] = {}
+    for row in results.rows:
+        kind, _, name = row.name.partition(": ")
+        if row.suite == FAULTS:
+            values.setdefault(kind, {})[name] = row.value
+            scans[kind] = row.n
+    columns = list(COUNTED)
+    rows = [_line(["fault", *columns, "noticed as"]), _line(["---"] * (2 + len(columns)))]
+    for kind, each in values.items():
+        causes = [f"{name.removeprefix(NOTICED)} ({value:.0f})" for name, value in each.items() if NOTICED in name]
+        counts = [f"{each['struck']:.0f} of {scans[kind]}", *(f"{each[name]:.0f}" for name in columns[1:])]
+        rows.append(_line([kind, *counts, ", ".join(causes)]))
+    totals = [f"{sum(each[name] for each in values.values()):.0f}" for name in columns]
+    return [*rows, _line(["all", *totals, ""])]
 
 
 def _limit(row: Row) -> str:

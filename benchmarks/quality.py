@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,33 +142,41 @@ def _sites(profile: Profile, rng: np.random.Generator) -> list[Site]:
 
 
 def quality(machine: Machine) -> list[Row]:
-    """By objective: the share of tiles that is flagged, by how far they are from focus; and what a judgement costs."""
+    """By objective: the share of tiles that is flagged, by how far they are from focus; and what a judgement costs.
+
+    Each slide lies under one of the objectives, in turn.
+    """
     if not machine.is_emulated:
         return []
-    rows, judge_ms = [], []
-    for objective, scanner in _OBJECTIVES.items():
-        profile = profile_of(scanner)
-        done = [trial for seed in _SEEDS for trial in trials(profile, seed)]
-        judge_ms += [trial.judge_ms for trial in done]
-        rows += _shares(objective, done)
-    return [*rows, row(_SUITE, "judging a tile, processor time", "ms", judge_ms)]
-
-
-def _shares(objective: str, done: Iterable[Trial]) -> list[Row]:
-    """Per cent flagged between any two edges; then what the scan promises, in one figure each."""
-    done = list(done)
-    told = [abs(t.told_dof - t.true_dof) for t in done if t.told_dof is not None and abs(t.true_dof) < 1.5]
-
-    def share(name: str, chosen: Callable[[Trial], bool], passed: bool = False) -> list[Row]:
-        flags = [trial.flagged != passed for trial in done if chosen(trial)]
-        return [figure(_SUITE, f"{objective}: {name}", "%", 100 * statistics.fmean(flags), len(flags))] if flags else []
-
+    done: dict[str, list[Trial]] = {objective: [] for objective in _OBJECTIVES}
+    for seed, objective in zip(_SEEDS, itertools.cycle(_OBJECTIVES), strict=False):
+        done[objective] += trials(profile_of(_OBJECTIVES[objective]), seed)
+    everything = list(itertools.chain.from_iterable(done.values()))
     return [
-        *itertools.chain.from_iterable(
-            share(f"flagged, {low:g} to {high:g} DoF off", lambda t, low=low, high=high: low <= abs(t.true_dof) < high)  # type: ignore[misc]
-            for low, high in itertools.pairwise(_EDGES_DOF)
-        ),
-        *share("let pass, more than 1 DoF off", lambda t: abs(t.true_dof) > 1, passed=True),
-        *share("flagged, within DoF/4", lambda t: abs(t.true_dof) < 0.25),
-        row(_SUITE, f"{objective}: error of the defocus told, within 1.5 DoF", "DoF", told, "mean"),
+        *itertools.chain.from_iterable(_shares(objective, some) for objective, some in done.items()),
+        *_promises("all", everything),
+        row(_SUITE, "judging a tile, processor time", "ms", [trial.judge_ms for trial in everything]),
     ]
+
+
+def _shares(objective: str, done: Sequence[Trial]) -> list[Row]:
+    """Per cent flagged between any two edges, and the promises."""
+    rows = []
+    for low, high in itertools.pairwise(_EDGES_DOF):
+        flags = [trial.flagged for trial in done if low <= abs(trial.true_dof) < high]
+        rows += _share(f"{objective}: flagged, {low:g} to {high:g} DoF off", flags)
+    return [*rows, *_promises(objective, done)]
+
+
+def _promises(objective: str, done: Sequence[Trial]) -> list[Row]:
+    """What the scan promises, in one figure each."""
+    told = [abs(t.told_dof - t.true_dof) for t in done if t.told_dof is not None and abs(t.true_dof) < 1.5]
+    return [
+        *_share(f"{objective}: let pass, more than 1 DoF off", [not t.flagged for t in done if abs(t.true_dof) > 1]),
+        *_share(f"{objective}: flagged, within DoF/4", [t.flagged for t in done if abs(t.true_dof) < 0.25]),
+        row(_SUITE, f"{objective}: error of the defocus told, within 1.5 DoF", "DoF", told or [math.nan], "mean"),
+    ]
+
+
+def _share(name: str, flags: Sequence[bool]) -> list[Row]:
+    return [figure(_SUITE, name, "%", 100 * statistics.fmean(flags), len(flags))] if flags else []

@@ -9,16 +9,19 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.accuracy import accuracy
 from benchmarks.calibrate import calibrate
+from benchmarks.faults import faults
 from benchmarks.focus import focus
 from benchmarks.gpio import gpio
 from benchmarks.inference import inference, inference_ways
 from benchmarks.kills import cuts, kills
+from benchmarks.large import large
 from benchmarks.loader import loader
 from benchmarks.machine import Machine
 from benchmarks.measure import Row
 from benchmarks.networks import networks
 from benchmarks.preprocess import preprocess, preprocess_ways
 from benchmarks.pulses import pulses
+from benchmarks.quality import quality
 from benchmarks.render import render
 from benchmarks.runtime import runtime
 from benchmarks.safety import safety
@@ -42,10 +45,13 @@ SUITES: dict[str, Suite] = {
     "runtime": runtime,
     "networks": networks,
     "render": render,
+    "large": large,
     "loader": loader,
     "calibrate": calibrate,
     "safety": safety,
     "pulses": pulses,
+    "quality": quality,
+    "faults": faults,
     "kills": kills,
     "cuts": cuts,
 }

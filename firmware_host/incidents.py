@@ -189,6 +189,13 @@ RESPONSES: dict[str, Response] = {
 """By the name of what happens."""
 
 
+def table() -> str:
+    """RESPONSES as Markdown, for docs/faults.md."""
+    rows = [("what", "how it is noticed", "what is done", "what is seen"), ("---",) * 4]
+    rows += [(cause, each.noticed, each.done, each.seen) for cause, each in RESPONSES.items()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 @dataclass(frozen=True)
 class Incident:
     """Something of the table that happened.

@@ -23,6 +23,7 @@ class Verdict:
     :param lost: planned, and not in the table or without its tile; :param twice: more than once in the table.
     :param changed: the tile is not the same, byte for byte, or does not decode.
     :param same_slide: slide.tiff is the same, byte for byte.
+    :param table: the first difference of the tables, times excepted; empty where there is none.
     :param leftovers: files that an uninterrupted scan does not leave.
     """
 
@@ -30,28 +31,32 @@ class Verdict:
     twice: int
     changed: int
     same_slide: bool
-    same_table: bool
+    table: str = ""
     leftovers: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        return self.same_slide and self.same_table and not (self.lost or self.twice or self.changed or self.leftovers)
+        return self.same_slide and not (self.lost or self.twice or self.changed or self.table or self.leftovers)
 
 
 def compared(reference: Path, folder: Path) -> Verdict:
     """Compare two folders. :param reference: of the uninterrupted scan."""
     planned, found = _table(reference), _table(folder)
-    fields = Counter((row["row"], row["col"]) for row in found)
-    whole = {row["tile"] for row in found if (folder / row["tile"]).is_file()}
-    files = _files(folder) - _files(reference)
+    fields = Counter(map(_place, found))
+    tiles = {_place(row): folder / row["tile"] for row in found if (folder / row["tile"]).is_file()}
+    pairs = [(reference / row["tile"], tiles[_place(row)]) for row in planned if _place(row) in tiles]
     return Verdict(
-        lost=sum((row["row"], row["col"]) not in fields or row["tile"] not in whole for row in planned),
+        lost=len(planned) - len(pairs),
         twice=sum(count - 1 for count in fields.values()),
-        changed=sum(not _same_tile(reference / tile, folder / tile) for tile in whole),
+        changed=sum(not _same_tile(*pair) for pair in pairs),
         same_slide=_same(reference / "slide.tiff", folder / "slide.tiff"),
-        same_table=_untimed(planned) == _untimed(found),
-        leftovers=sorted(files),
+        table=_difference(planned, found),
+        leftovers=sorted(_files(folder) - _files(reference)),
     )
+
+
+def _place(row: dict[str, str]) -> tuple[str, str]:
+    return row["row"], row["col"]
 
 
 def has_begun(out: Path) -> bool:
@@ -81,9 +86,15 @@ def _table(folder: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
 
 
-def _untimed(table: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Without how long each field took: the first one after an interruption has a longer way."""
-    return [{key: value for key, value in row.items() if not key.endswith("_ms")} for row in table]
+def _difference(planned: list[dict[str, str]], found: list[dict[str, str]]) -> str:
+    """Not in how long a field took: the first one after an interruption has a longer way."""
+    if list(map(_place, planned)) != list(map(_place, found)):
+        return "its fields, or their order"
+    for before, now in zip(planned, found, strict=True):
+        for key in before:
+            if before[key] != now.get(key) and not key.endswith("_ms"):
+                return f"field {before['row']},{before['col']}: {key} was {before[key]}, is {now.get(key)}"
+    return ""
 
 
 def _files(folder: Path) -> set[str]:

@@ -39,7 +39,7 @@ _BRIGHTEST = 0.99  # share of pixels that are darker than what tells how much li
 class Flaw:
     """What is the matter with a frame.
 
-    :param text: what was seen, for the user.
+    :param text: what was seen, for the user, or what the driver says.
     :param row: where the picture breaks; None where no slide could look like that.
     """
 
@@ -99,7 +99,7 @@ def repeated_share(sample: Sample, earlier: Sample) -> float:
     alive = words[1:] != words[:-1]
     same = (words[1:] == earlier.words[1:]) & alive
     bands = len(same) // _REPEATED_ROWS
-    blocks = same[: bands * _REPEATED_ROWS].reshape(bands, _REPEATED_ROWS, -1)
+    blocks = same[len(same) - bands * _REPEATED_ROWS :].reshape(bands, _REPEATED_ROWS, -1)
     return float(blocks.all(axis=1).mean())
 
 
@@ -115,7 +115,7 @@ def _empty_rows(sample: Sample) -> Flaw | None:
         if ends == len(green) or abs(float(green[ends - 1].mean()) - float(level[ends])) < _ABRUPT:
             return None
         empty[ends:] = True
-    return Flaw("frame half", f"{int(empty.sum())} rows of it hold nothing, from row {int(np.argmax(empty))} on")
+    return Flaw("frame half", f"{int(empty.sum())} rows of the frame hold nothing, from row {int(np.argmax(empty))} on")
 
 
 def _seams(image: Image, sample: Sample) -> Flaw | None:
@@ -124,8 +124,8 @@ def _seams(image: Image, sample: Sample) -> Flaw | None:
     if not rows:
         return None
     if len(rows) == 1:
-        return Flaw("frame half", f"below row {rows[0]} it is another picture", rows[0])
-    return Flaw("frame damaged", f"its rows {rows[0]} to {rows[-1]} are out of their place", rows[0])
+        return Flaw("frame half", f"below row {rows[0]} the frame is another picture", rows[0])
+    return Flaw("frame damaged", f"rows {rows[0]} to {rows[-1]} of the frame are out of their place", rows[0])
 
 
 def _seam_rows(image: Image, sample: Sample) -> Iterator[int]:
@@ -165,4 +165,4 @@ def _garbage(image: Image) -> Flaw | None:
     if not wild.any():
         return None
     row = int(np.argmax(wild.any(axis=1))) * _EVERY_ROW
-    return Flaw("frame damaged", f"near row {row} it holds no picture", row)
+    return Flaw("frame damaged", f"near row {row} the frame holds no picture", row)

@@ -64,7 +64,7 @@ class Inspector:
         :param not_before_ns: what was asked for; :param now_ns: it has been delivered.
         """
         if frame.image.shape != (*self._shape, 3):
-            return Flaw("frame damaged", f"it has the shape {frame.image.shape} instead of {(*self._shape, 3)}")
+            return Flaw("frame damaged", f"the frame has the shape {frame.image.shape} instead of {(*self._shape, 3)}")
         seen = _Seen(place, Sample.of(frame.image))
         flaw = (
             self._out_of_time(frame, not_before_ns, now_ns)
@@ -82,11 +82,11 @@ class Inspector:
         early_ns = not_before_ns - frame.exposure_start_ns
         ahead_ns = frame.exposure_start_ns + frame.exposure_ns - now_ns
         if early_ns > 0:
-            return Flaw("frame stale", f"it was exposed {early_ns / 1e6:.1f} ms too early")
+            return Flaw("frame stale", f"the frame was exposed {early_ns / 1e6:.1f} ms too early")
         if ahead_ns > _STAMP_AHEAD_NS:
-            return Flaw("frame stale", f"its time stamp is {ahead_ns / 1e6:.1f} ms ahead of the clock")
+            return Flaw("frame stale", f"the frame's time stamp is {ahead_ns / 1e6:.1f} ms ahead of the clock")
         if frame.sequence <= self._sequence:
-            return Flaw("frame stale", f"it is number {frame.sequence}, after number {self._sequence}")
+            return Flaw("frame stale", f"the frame is number {frame.sequence}, after number {self._sequence}")
         return None
 
     def _dark(self, sample: Sample) -> Flaw | None:
@@ -94,7 +94,7 @@ class Inspector:
             return None
         if self._dark_mean is not None and sample.mean > self._dark_mean + _LIT:
             return None
-        return Flaw("frame black", f"it is black, with a mean level of {sample.mean:.1f} of 255")
+        return Flaw("frame black", f"the frame is black, with a mean level of {sample.mean:.1f} of 255")
 
     def _repeated(self, seen: _Seen) -> Flaw | None:
         """Bytes of an earlier frame. At the same place that would do no harm."""
@@ -104,8 +104,8 @@ class Inspector:
             share = repeated_share(seen.sample, earlier.sample) if earlier.place != seen.place else 0.0
             if share > 0:
                 if share >= _WHOLE * repeated_share(seen.sample, seen.sample):
-                    return Flaw("frame stale", "it is an earlier frame once more")
-                return Flaw("frame half", f"{share:.0%} of it are of an earlier frame")
+                    return Flaw("frame stale", "the frame is an earlier one once more")
+                return Flaw("frame half", f"{share:.0%} of the frame are of an earlier one")
         return None
 
     def _broken(self, frame: Frame, seen: _Seen) -> Flaw | None:

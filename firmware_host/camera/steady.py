@@ -7,6 +7,7 @@ is waited for, and opened anew. What makes a frame bad is judged in `inspector`.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -57,33 +58,18 @@ class _Request:
     told: set[str] = field(default_factory=set)
 
 
-@dataclass
-class _Taken:
-    """A frame that has been read out and found good."""
+@dataclass(frozen=True)
+class _Exposed:
+    """:param read_out: gives a frame that has been looked at."""
 
-    frame: Frame
-
-    def read_out(self) -> Frame:
-        return self.frame
-
-
-@dataclass
-class _InFlight:
-    """A frame that is looked at when it is read out."""
-
-    camera: SteadyCamera
-    request: _Request
-    exposure: Exposure
-
-    def read_out(self) -> Frame:
-        return self.camera.read_out(self.request, self.exposure)
+    read_out: Callable[[], Frame]
 
 
 class SteadyCamera:
     """A camera over another one, whose frames are looked at before they are handed on.
 
-    Where nothing is the matter it passes the same frames at the same times. A request takes `camera.lost_s` longer than
-    the other camera would, at most, and then raises.
+    Where nothing is the matter it passes the same frames at the same times. What is the matter takes `camera.lost_s`
+    and one more try, or three tries where these take longer; then a request raises.
 
     :param stage: a frame can be asked for again only while it stands where it did.
     :param lamp: switched off for a frame, and on again, where there is no light.
@@ -124,14 +110,15 @@ class SteadyCamera:
         request = _Request(not_before_ns, timeout_s, (stage.x_um, stage.y_um, stage.z_um), stage.settled_ns)
         exposure = self._expose(request)
         if self._table.shutter == "rolling":
-            return _Taken(self.read_out(request, exposure))
-        return _InFlight(self, request, exposure)
+            frame = self._read_out(request, exposure)
+            return _Exposed(lambda: frame)
+        return _Exposed(functools.partial(self._read_out, request, exposure))
 
     def close(self) -> None:
         self._closed = True
         self._camera.close()
 
-    def read_out(self, request: _Request, exposure: Exposure) -> Frame:
+    def _read_out(self, request: _Request, exposure: Exposure) -> Frame:
         """The first good frame of a request, which may be another one than that.
 
         :raises FrameLost: it is bad, and the stage has moved on. :raises HardwareError: `lost_s` were over in vain.

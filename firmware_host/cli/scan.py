@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,12 @@ import typer
 from firmware_host.cancel import CancelToken
 from firmware_host.cli.bundle import open_bundle
 from firmware_host.cli.running import Bars, stop_on_signals
+from firmware_host.control.desk import Desk
+from firmware_host.control.server import listening
 from firmware_host.errors import UsageError, warn
+from firmware_host.hardware import Scanner, open_scanner
 from firmware_host.heartbeat import Heartbeat, Tell
+from firmware_host.log import log_to
 from firmware_host.profile import Profile, load_profile
 from firmware_host.scan import longest
 from firmware_host.scan.assembly import ASSEMBLY
@@ -54,6 +59,11 @@ def scan(
     allow_unsigned: Annotated[
         bool, typer.Option("--allow-unsigned", help="Development: take a bundle that no trusted key signed.")
     ] = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="Emulated scanner: a script of what is to go wrong (docs/faults.md).")
+    ] = None,
+    control: Annotated[bool, typer.Option(help="Listen for wsi-host status, pause, resume and stop.")] = True,
+    log: Annotated[Path | None, typer.Option(help="Note what happens in this file, too; its size is bounded.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Scan a slide: find the tissue, focus and save every field, write slide.tiff, tiles.csv and report.html."""
@@ -66,12 +76,13 @@ def scan(
         "compare_sweep": compare_sweep,
         "real_time": real_time,
     }
-    work: Callable[[Tell], ScanResult]
+    opener = open_scanner if faults is None else _faulty_opener(faults)
+    work: Callable[..., ScanResult]
     if resume:
         described = profile_in(out)
         asked = {name: value for name, value in settings.items() if _is_given(context, name)}
         asked |= _identities(profile, bundle, region, slide, allow_unsigned)
-        work = functools.partial(resume_scan, out, cancel, asked=asked)
+        work = functools.partial(resume_scan, out, cancel, opener=opener, asked=asked)
     else:
         if profile is None:
             raise UsageError("scan: --profile is missing; `wsi-host profiles` lists those that are shipped")
@@ -88,8 +99,12 @@ def scan(
             allow_unsigned=allow_unsigned,
             **settings,
         )
-        work = functools.partial(run_scan, request, cancel)
-    _run(work, described, out, as_json)
+        work = functools.partial(run_scan, request, cancel, opener=opener)
+    desk = Desk(out, described.name, cancel, ASSEMBLY)
+    with log_to(log, warn) as written, listening(desk, warn) if control else nullcontext():
+        written.say(f"scan into {out}")
+        work = functools.partial(work, desk=desk, note=written.note)
+        _run(lambda tell: work(tell=_both(tell, written.tell)), described, out, as_json)
 
 
 def assemble(
@@ -119,6 +134,24 @@ def _run(work: Callable[[Tell], ScanResult], described: Profile, out: Path, as_j
     _print_result(result, out, time.monotonic() - began, as_json)
     if result.stopped is not None:
         raise result.stopped
+
+
+def _faulty_opener(script: Path) -> Callable[..., Scanner]:
+    """Opens an emulated scanner to which the faults of a script happen. :raises UsageError: the script is no good."""
+    from firmware_host.twin.faults.fault import FaultPlan
+    from firmware_host.twin.faults.opening import open_with_faults
+    from firmware_host.twin.faults.script import read_script
+
+    plan = FaultPlan(read_script(script))
+    return functools.partial(open_with_faults, plan=plan)
+
+
+def _both(first: Tell, second: Tell) -> Tell:
+    def tell(step: str, share: float, seconds_left: float | None) -> None:
+        first(step, share, seconds_left)
+        second(step, share, seconds_left)
+
+    return tell
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -43,7 +43,8 @@ class OrtCalibrator:
     """
 
     def __init__(self, graph: bytes, threads: int = 1) -> None:
-        self._session = _Session(graph, threads)
+        # Asked a few times, each time of some hundred patches: an arena would keep for ever what these took.
+        self._session = _Session(graph, threads, keeps_memory=False)
 
     def calibrate(
         self, first: NDArray[np.uint8], second: NDArray[np.uint8], move_dof: NDArray[np.float32]
@@ -53,9 +54,12 @@ class OrtCalibrator:
 
 
 class _Session:
-    """A graph, loaded. `inputs` names each of its inputs, with the length of its first axis where that is fixed."""
+    """A graph, loaded. `inputs` names each of its inputs, with the length of its first axis where that is fixed.
 
-    def __init__(self, graph: bytes, threads: int) -> None:
+    :param keeps_memory: from one run to the next, which is quicker.
+    """
+
+    def __init__(self, graph: bytes, threads: int, keeps_memory: bool = True) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -64,6 +68,7 @@ class _Session:
         # A pool that spins while it waits would take the core that the pulses need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = keeps_memory
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own, undocumented kinds

@@ -28,7 +28,7 @@ from firmware_host.quality.verdict import Quality
 
 Image = NDArray[np.uint8]
 
-_MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.7, 0.5  # the second while a slide's bias is unknown
+_MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.55, 0.4  # the second while a slide's bias is unknown
 _MOST_FALL = 1.0  # in ln of sharpness below the neighbours', where focus frames tell nothing better
 _MOST_FALL_ALONE = 0.6
 _LEAST_LIKENESS, _CERTAIN_LIKENESS = 0.35, 0.5
@@ -165,12 +165,11 @@ class QualityJudge:
         """(sharpness, defocus in DoF, what is wrong)."""
         places = self._meter.places(raw)
         detail = self._meter.measure(raw, places)
-        sharpness = sharpness_of(detail)
-        if sharpness is None:
-            return None, None, []
-        near = self._memory.sharpness_near(place)
-        fallen = None if near is None else sharpness - near
+        sharpness, near = sharpness_of(detail), self._memory.sharpness_near(place)
+        fallen = None if sharpness is None or near is None else sharpness - near
         defocus = defocus_dof(detail, [self._other(shot, other, places) for other in others], fallen)
+        if defocus is None and sharpness is None:
+            return None, None, []
         if defocus is None and fallen is None:
             return sharpness, None, [(verdict.NOT_JUDGED, "no focus frames and no neighbours to judge its focus by")]
         if defocus is not None and self._is_off(defocus):

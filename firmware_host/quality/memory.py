@@ -80,7 +80,7 @@ class Memory:
         )
         for direction, rows, columns in sides:
             tile = self._tiles.get((place.row + rows, place.col + columns))
-            if tile is not None and not tile.quality.reasons:
+            if tile is not None and tile.quality.is_good:
                 found.append((direction, rows + columns < 0, tile))
         return found
 
@@ -104,7 +104,7 @@ class Memory:
         known = [
             (abs(row - place.row) + abs(col - place.col), row, col, tile.quality.sharpness)
             for (row, col), tile in self._tiles.items()
-            if not tile.quality.reasons and tile.quality.sharpness is not None and (row, col) != (place.row, place.col)
+            if tile.quality.is_good and tile.quality.sharpness is not None and (row, col) != (place.row, place.col)
         ]
         nearest = [sharpness for *_, sharpness in sorted(known)[:_NEAREST]]
         return statistics.median(nearest) if len(nearest) >= _LEAST_NEAR else None

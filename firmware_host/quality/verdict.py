@@ -38,8 +38,13 @@ class Quality:
         return tuple(reason.cause for reason in self.reasons)
 
     @property
+    def is_good(self) -> bool:
+        """Whether others may be judged by it: nothing is known to be wrong with it."""
+        return _BEYOND_MENDING.issuperset(self.causes)
+
+    @property
     def verdict(self) -> Verdict:
         """Whether taking it again may help; what has been taken often enough is flagged all the same."""
         if not self.reasons:
             return "ok"
-        return "flag" if _BEYOND_MENDING.issuperset(self.causes) else "retake"
+        return "flag" if self.is_good else "retake"

@@ -76,8 +76,7 @@ def read_journal(path: Path) -> Past:
 class Journal:
     """Appends to a journal, new or continued. Any thread may.
 
-    :param past: what it holds already; a torn end is cut off.
-    :raises OSError: the disk does not take it.
+    :param past: what it holds already; what follows of a torn line is cut off before the next one is written.
     """
 
     def __init__(self, path: Path, disk: Disk, past: Past | None = None) -> None:
@@ -85,17 +84,26 @@ class Journal:
         self.disk = disk
         self._lock = threading.Lock()
         self._next = len(past.entries) if past is not None else 0
-        if past is not None and path.stat().st_size > past.whole_bytes:
-            disk.truncate(path, past.whole_bytes)
+        self._whole_bytes = past.whole_bytes if past is not None else 0
+        self._is_torn = past is not None
 
     def append(self, event: str, **values: Any) -> None:
-        """Write one entry and sync it. :raises OSError: the disk does not take it; it may be tried again."""
+        """Write one entry and sync it.
+
+        :raises OSError: the disk does not take it; it may be tried again, whatever has been left of it.
+        """
         with self._lock:
             entry = {"number": self._next, "event": event, **values}
             if self._next == 0:
                 entry["schema"] = SCHEMA
             text = json.dumps(entry, sort_keys=True, allow_nan=False).encode("ascii")
-            self.disk.append(self._path, b"%08x %b\n" % (zlib.crc32(text), text))
+            line = b"%08x %b\n" % (zlib.crc32(text), text)
+            if self._is_torn and self._path.exists():
+                self.disk.truncate(self._path, self._whole_bytes)
+            self._is_torn = True
+            self.disk.append(self._path, line)
+            self._is_torn = False
+            self._whole_bytes += len(line)
             self._next += 1
 
 
@@ -113,7 +121,7 @@ def _parsed(line: bytes) -> Entry | None:
 
 def _refuse_damage(path: Path, rest: bytes, good: int) -> None:
     """:raises UsageError: whole lines follow the bad one, so it was no power cut that tore it."""
-    lines = rest.split(b"\n")[1:]
+    lines = rest.split(b"\n")
     if any(_parsed(line) is not None for line in lines):
         raise UsageError(
             f"journal {path}: line {good + 1} is damaged, and whole ones follow; the disk may be failing: "

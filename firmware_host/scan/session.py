@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from firmware_host.cancel import CancelToken
+from firmware_host.control.desk import Desk, Hold
 from firmware_host.errors import Cancelled, ScannerError, UsageError, warn
 from firmware_host.hardware import Scanner, open_scanner
 from firmware_host.health.room import Room
 from firmware_host.health.watch import Watch
 from firmware_host.heartbeat import Tell
-from firmware_host.incidents import Incident
+from firmware_host.incidents import Incident, Note
 from firmware_host.scan.assembly import assemble
 from firmware_host.scan.comparison import focused_by_sweep
 from firmware_host.scan.disk_trouble import DiskTrouble
@@ -29,7 +31,7 @@ from firmware_host.scan.past import checked_tiles, file_sha256, request_of
 from firmware_host.scan.position import Offset, PositionCheck
 from firmware_host.scan.preparation import Preparation, Setup
 from firmware_host.scan.request import ScanRequest, ScanResult
-from firmware_host.scan.scan import Scan, Ways
+from firmware_host.scan.scan import Progress, Scan, Ways
 from firmware_host.scan.survey import region_to_survey
 from firmware_host.slide.record import FieldRecord
 
@@ -39,16 +41,27 @@ POSITION = "finding the position again"
 Opener = Callable[..., Scanner]
 
 
-def run_scan(request: ScanRequest, cancel: CancelToken, tell: Tell, opener: Opener = open_scanner) -> ScanResult:
+def _nobody(incident: Incident) -> None: ...
+
+
+def run_scan(
+    request: ScanRequest,
+    cancel: CancelToken,
+    tell: Tell,
+    opener: Opener = open_scanner,
+    desk: Desk | None = None,
+    note: Note = _nobody,
+) -> ScanResult:
     """Scan; whatever ends the scan, the hardware is shut down and what was scanned becomes a slide.
 
     :param opener: what opens the scanner, with the arguments of `open_scanner`.
+    :param desk: through which it may be watched, paused and stopped; :param note: told what happens.
     :raises UsageError: bad input; nothing has been written over. :raises HardwareError: it could not even begin.
     """
     _check(request)
     folder = ScanFolder.new(request.out)
     try:
-        return _Session(request, folder, None, cancel, tell, opener).run()
+        return _Session(request, folder, None, cancel, tell, opener, desk, note).run()
     finally:
         folder.release()
 
@@ -59,12 +72,15 @@ def resume_scan(
     tell: Tell,
     opener: Opener = open_scanner,
     asked: Mapping[str, Any] = MappingProxyType({}),
+    desk: Desk | None = None,
+    note: Note = _nobody,
 ) -> ScanResult:
     """Go on with the scan of a folder, with the settings that it was begun with.
 
     A scan that is complete only gets its slide written again.
 
     :param asked: settings that the user gives once more, by the names of `firmware_host.scan.entries.Begin`.
+    :param desk, note: as for `run_scan`.
 
     :raises UsageError: it is no scan's folder, or profile, focus model or slide have changed; the message says what.
     :raises HardwareError: the scanner cannot be used, or the slide does not look as it did; nothing is lost then.
@@ -78,7 +94,7 @@ def resume_scan(
         _check(request)
         story = checked_tiles(story, out, tell)
         folder.sweep({record.tile for record in story.records})
-        return _Session(request, folder, story, cancel, tell, opener).run()
+        return _Session(request, folder, story, cancel, tell, opener, desk, note).run()
     finally:
         folder.release()
 
@@ -117,7 +133,11 @@ class _Session:
         cancel: CancelToken,
         tell: Tell,
         opener: Opener,
+        desk: Desk | None,
+        note: Note,
     ) -> None:
+        self._desk = desk
+        self._heard = note
         self._request = request
         self._folder = folder
         self._story = story
@@ -142,18 +162,14 @@ class _Session:
         stopped: ScannerError | None = None
         try:
             self._log_begin()
-            step = self._holding(watch.hold, room.hold)
+            step = self._holding(self._holds(scanner, watch, room))
             preparation = Preparation(scanner, request, step)
             setup = self._prepared(preparation)
             scan = self._scan(scanner, preparation, setup, room)
             places = [(site.x_um, site.y_um) for site in setup.found.sites]
             room.expect(places, len(scan.records))
             try:
-                scan.run(
-                    setup.found.sites,
-                    setup.found.start_z_um,
-                    lambda p: step("scanning", p.done / p.total, p.seconds_left),
-                )
+                scan.run(setup.found.sites, setup.found.start_z_um, functools.partial(self._progress, step))
             except ScannerError as error:
                 if not scan.records:
                     raise
@@ -166,9 +182,9 @@ class _Session:
             scanner.close()
         self._log_end(stopped, watch)
         if request.compare_sweep and stopped is None:
-            for record in focused_by_sweep(request, scan.records, self._tell):
+            for record in focused_by_sweep(request, scan.records, self._told):
                 self._log("compared", **asdict(record))
-        return replace(assemble(folder.path, self._tell), stopped=stopped)
+        return replace(assemble(folder.path, self._told), stopped=stopped)
 
     def _opened(self) -> Scanner:
         request = self._request
@@ -213,7 +229,7 @@ class _Session:
 
     def _moved(self, check: PositionCheck, records: Sequence[FieldRecord]) -> Offset:
         """By how much the stage's zero has moved since it was homed last, as saved tiles tell it."""
-        found = check.find(records, self._known, lambda: self._tell(POSITION, 0.0, None))
+        found = check.find(records, self._known, lambda: self._told(POSITION, 0.0, None))
         if found is None and records:
             warn("position: no saved tile has anything to tell it by; the scan goes on where the switches say")
         since = found or Offset()
@@ -268,13 +284,35 @@ class _Session:
     def _note(self, incident: Incident) -> None:
         warn(incident.text)
         self._folder.mention("incident", **asdict(incident))
+        self._heard(incident)
+        if self._desk is not None:
+            self._desk.noted(incident)
 
-    def _holding(self, *holds: Callable[[Callable[[], None]], None]) -> Tell:
+    def _told(self, what: str, share: float, seconds_left: float | None) -> None:
+        if self._desk is not None:
+            self._desk.told(what, share, seconds_left)
+        self._tell(what, share, seconds_left)
+
+    def _progress(self, step: Tell, progress: Progress) -> None:
+        if self._desk is not None:
+            self._desk.counted(progress.done, progress.total)
+        step("scanning", progress.done / progress.total, progress.seconds_left)
+
+    def _holds(self, scanner: Scanner, watch: Watch, room: Room) -> list[Hold]:
+        """What may pause the scan between two fields."""
+        desk = self._desk
+        if desk is None:
+            return [watch.hold, room.hold]
+        desk.free = lambda: room.free
+        by_user = desk.user_hold(scanner.clock, self._note, scanner.lamp.off, scanner.lamp.on)
+        return [desk.seen(watch.hold), desk.seen(room.hold), by_user]
+
+    def _holding(self, holds: Sequence[Hold]) -> Tell:
         """`tell`, then the holds: at a step of progress nothing moves, and a pause costs only time."""
 
         def step(what: str, share: float, seconds_left: float | None) -> None:
             def beat() -> None:
-                self._tell(what, share, seconds_left)
+                self._told(what, share, seconds_left)
 
             beat()
             if share < 1:  # or the work is done anyway

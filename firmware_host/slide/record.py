@@ -29,6 +29,13 @@ _COLUMNS = [
     "first_true_move_um",
     "true_error_um",
     "tile",
+    "sharpness",
+    "defocus_dof",
+    "exposure",
+    "seam_px",
+    "retakes",
+    "retaken_for",
+    "flags",
 ]
 
 
@@ -46,7 +53,7 @@ class FieldRecord:
     :param sharpness, defocus_dof, exposure, seam_px: as `firmware_host.quality.verdict.Quality` has them; None where
         there was too little to measure them by.
     :param flags: what is wrong with the tile, by the names of `firmware_host.incidents`; none for a good one.
-    :param retakes: how often the field was taken again.
+    :param retakes: how often the field was taken again; :param retaken_for: what was wrong with the takes before.
     """
 
     row: int
@@ -70,15 +77,24 @@ class FieldRecord:
     seam_px: float | None = None
     flags: tuple[str, ...] = ()
     retakes: int = 0
+    retaken_for: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
         """Scanner's time of the field."""
         return sum(self.time_ns.values()) * 1e-9
 
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the tile is not to be relied on: its focus was not found, or something is wrong with it."""
+        return self.status == "predicted" or bool(self.flags)
+
 
 def write_tiles_csv(path: Path, records: list[FieldRecord]) -> None:
-    """Write the table whole, in the order of the records: um to the nm, ms to the us, unknown values empty."""
+    """Write the table whole, in the order of the records: um to the nm, ms to the us, unknown values empty.
+
+    Several causes in one cell are parted by semicolons.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -96,6 +112,10 @@ def write_tiles_csv(path: Path, records: list[FieldRecord]) -> None:
                 *(f"{record.time_ns.get(phase, 0) * 1e-6:.3f}" for phase in PHASES),
                 *(_optional(v) for v in (record.first_move_um, record.first_true_move_um, record.true_error_um)),
                 record.tile,
+                *(_optional(v) for v in (record.sharpness, record.defocus_dof, record.exposure, record.seam_px)),
+                record.retakes,
+                "; ".join(record.retaken_for),
+                "; ".join(record.flags),
             ]
         )
     write_whole(path, text.getvalue().encode("ascii"))

@@ -22,6 +22,7 @@ from firmware_host.whole_file import write_whole
 
 _MOST_LISTED = 200
 _STATUS_COLOURS = {"focused": "#2f9e6e", "swept": "#f0a202", "predicted": "#d1495b", "blank": "#c4cad0"}
+_FLAG_COLOUR = "#7b2d8b"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def write_report(path: Path, data: ReportData) -> None:
         _truth(data),
         section("Time per field, by phase", _times(data)),
         _comparison(data) if data.compared else "",
+        _taken_again(data.records),
         _flagged(data.records),
         section("Settings", table([("what", "value")], list(data.settings.items()), numbers=False)),
     ]
@@ -94,12 +96,15 @@ def _surface(records: Sequence[FieldRecord]) -> str:
 
 
 def _status_map(records: Sequence[FieldRecord]) -> str:
-    cells = {(r.row, r.col): _STATUS_COLOURS[r.status] for r in records}
-    titles = {
-        (r.row, r.col): f"row {r.row}, col {r.col}: {r.status}, {r.captures} captures, spread {r.spread_um:.2f} um"
-        for r in records
-    }
-    return charts.grid_map(cells, titles, charts.key_legend(list(_STATUS_COLOURS.items())), "status of the fields")
+    cells = {(r.row, r.col): _FLAG_COLOUR if r.flags else _STATUS_COLOURS[r.status] for r in records}
+    titles = {(r.row, r.col): f"row {r.row}, col {r.col}: {r.status}, {_figures(r)}{_flags(r)}" for r in records}
+    legend = [*_STATUS_COLOURS.items(), ("flagged", _FLAG_COLOUR)]
+    return charts.grid_map(cells, titles, charts.key_legend(legend), "status of the fields")
+
+
+def _flags(record: FieldRecord) -> str:
+    again = f", taken {record.retakes + 1} times" if record.retakes else ""
+    return again + "".join(f", {flag}" for flag in record.flags)
 
 
 def _truth(data: ReportData) -> str:
@@ -160,16 +165,45 @@ def _comparison(data: ReportData) -> str:
     )
 
 
+def _taken_again(records: Sequence[FieldRecord]) -> str:
+    again = [record for record in records if record.retakes]
+    if not again:
+        return section("Taken again", "<p>None: every tile was good at once.</p>")
+    mended = sum(not record.is_flagged for record in again)
+    rows = [
+        (f"{r.row}, {r.col}", str(r.retakes), "; ".join(r.retaken_for), _what_is_wrong(r) or "nothing") for r in again
+    ]
+    head = ("row, col", "times", "because", "what is still wrong")
+    return section("Taken again", f"<p>{len(again)} fields, {mended} of them good now.</p>" + _listed(head, rows))
+
+
 def _flagged(records: Sequence[FieldRecord]) -> str:
     rows = [
-        (f"{r.row}, {r.col}", f"{r.x_um:.0f}, {r.y_um:.0f}", f"{r.z_um:.2f}", f"{r.spread_um:.2f}", str(r.captures))
+        (f"{r.row}, {r.col}", f"{r.x_um:.0f}, {r.y_um:.0f}", f"{r.z_um:.2f}", _figures(r), _what_is_wrong(r))
         for r in records
-        if r.status == "predicted"
+        if r.is_flagged
     ]
-    more = f"<p>and {len(rows) - _MOST_LISTED} more: see tiles.csv</p>" if len(rows) > _MOST_LISTED else ""
     if not rows:
-        return section("Flagged fields", "<p>None: every field with detail was focused.</p>")
-    return section(
-        "Flagged fields",
-        table([("row, col", "x, y um", "z um", "spread um", "captures")], rows[:_MOST_LISTED], numbers=True) + more,
-    )
+        return section("Flagged fields", "<p>None: every field with detail was focused, and every tile is good.</p>")
+    return section("Flagged fields", _listed(("row, col", "x, y um", "z um", "figures", "what is wrong"), rows))
+
+
+def _what_is_wrong(record: FieldRecord) -> str:
+    return "; ".join((*(["focus not found"] if record.status == "predicted" else []), *record.flags))
+
+
+def _figures(record: FieldRecord) -> str:
+    """What was measured of the tile."""
+    known = [f"spread {record.spread_um:.2f} um", f"{record.captures} captures"]
+    if record.defocus_dof is not None:
+        known.append(f"{record.defocus_dof:+.1f} DoF")
+    if record.exposure is not None:
+        known.append(f"brightness {record.exposure:.2f}")
+    if record.seam_px is not None:
+        known.append(f"seam {record.seam_px:.1f} px")
+    return ", ".join(known)
+
+
+def _listed(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    more = f"<p>and {len(rows) - _MOST_LISTED} more: see tiles.csv</p>" if len(rows) > _MOST_LISTED else ""
+    return table([head], rows[:_MOST_LISTED], numbers=False) + more

@@ -14,7 +14,8 @@ from firmware_host.slide.record import FieldRecord
 class Summary:
     """Figures of a scan. Those about the true error are None where the truth is not known (on hardware).
 
-    :param fields: visited; :param blank: of these without detail; :param flagged: status "predicted".
+    :param fields: visited; :param blank: of these without detail; :param flagged: status "predicted", or something
+        is wrong with the tile.
     :param mean_error_um: mean absolute error of the non-blank tiles; :param p95_error_um: its 95th percentile.
     :param within_half_dof: share of non-blank tiles with |error| <= DoF/2.
     :param wrong_direction: share of first predictions in the wrong direction, among the fields where the truth was
@@ -59,7 +60,7 @@ def summarise(records: Sequence[FieldRecord], depth_of_field_um: float) -> Summa
     return Summary(
         fields=len(records),
         blank=len(records) - len(seen),
-        flagged=sum(record.status == "predicted" for record in records),
+        flagged=sum(record.is_flagged for record in records),
         mean_error_um=float(errors.mean()) if len(errors) else None,
         p95_error_um=float(np.percentile(errors, 95)) if len(errors) else None,
         within_half_dof=float((errors <= depth_of_field_um / 2).mean()) if len(errors) else None,

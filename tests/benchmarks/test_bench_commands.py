@@ -18,8 +18,8 @@ from benchmarks.suites import GATED, SUITES
 from firmware_host.clock import PHASES
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.profile import Profile
-from firmware_host.scan.plan import Region
 from firmware_host.scan.entries import Method
+from firmware_host.scan.plan import Region
 from firmware_host.slide.summary import summarise
 
 

@@ -11,7 +11,7 @@ from benchmarks.power.interrupted import Outcome, slide_of
 from benchmarks.power.verdict import Verdict
 from firmware_host.errors import ScannerError
 
-GOOD = Verdict(lost=0, twice=0, changed=0, same_slide=True, same_table=True)
+GOOD = Verdict(lost=0, twice=0, changed=0, same_slide=True)
 
 
 def outcome(number: int) -> Outcome:
@@ -42,7 +42,8 @@ def test_what_is_counted() -> None:
         {"broken": 1},
         {"verdict": None},
         *({"verdict": replace(GOOD, **{kind: 1})} for kind in ("lost", "twice", "changed")),
-        *({"verdict": replace(GOOD, **{what: False})} for what in ("same_slide", "same_table")),
+        {"verdict": replace(GOOD, same_slide=False)},
+        {"verdict": replace(GOOD, table="field 0,1: z_um was 1.000, is 2.000")},
         {"verdict": replace(GOOD, leftovers=["tiles/.r000_c000.jpg.part"])},
     ],
 )

@@ -72,8 +72,8 @@ class FaultyCamera:
             if isinstance(fault, CameraLost) and onset.in_force:
                 self._chronicle.note(fault)
                 self._time_out(self._timeout_s)
-        for fault in struck:
-            delivered = self._spoilt(fault, delivered)
+        for hit in struck:
+            delivered = self._spoilt(hit, delivered)
         self._delivered.append(frame)
         return delivered
 

@@ -119,17 +119,19 @@ def _draw(
     """
     is_fibre = speck[2] < 0.06
     half_um, long = (0.7 + 0.8 * speck[3], 15 + 50 * speck[4]) if is_fibre else (0.6 + 4 * speck[3] ** 3, 1 + speck[4])
-    drawn_um = max(half_um, 0.5 * pitch_um)
-    reach_um = drawn_um * long + 2 * pitch_um
+    wide_um = max(half_um, 0.5 * pitch_um)  # as it is drawn, half of its width and of its length
+    long_um = max(half_um * long, wide_um)
+    reach_um = 1.2 * long_um + 2 * pitch_um
     left, right = np.searchsorted(x_um, (place_um[0] - reach_um, place_um[0] + reach_um))
     top, bottom = np.searchsorted(y_um, (place_um[1] - reach_um, place_um[1] + reach_um))
     if left == right or top == bottom:
         return False
     along, across = _turned(x_um[left:right], y_um[top:bottom], place_um, math.pi * speck[5])
     if is_fibre:
-        across = across + 0.15 * drawn_um * long * np.cos(along / (drawn_um * long) * 3)
-    body = np.hypot(np.maximum(np.abs(along) - drawn_um * (long - 1), 0), across) - drawn_um
-    ink = np.clip(0.5 - body / max(pitch_um, 0.4), 0, 1) * (1.8 - 0.9 * speck[4]) * (half_um / drawn_um)
+        across = across + 0.15 * long_um * np.cos(3 * along / long_um)
+    body = np.hypot(np.maximum(np.abs(along) - (long_um - wide_um), 0), across) - wide_um
+    thinned = half_um**2 * long / (wide_um * long_um)
+    ink = np.clip(0.5 - body / max(pitch_um, 0.4), 0, 1) * (1.8 - 0.9 * speck[4]) * thinned
     window = depth[top:bottom, left:right]
     np.maximum(window, ink, out=window)
     return True

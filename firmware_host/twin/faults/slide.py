@@ -50,6 +50,7 @@ def place_on_slide(emulation: Emulation, profile: Profile, x_um: float, y_um: fl
     true_x_um, true_y_um = (
         um * axis.steps_per_um / (truth.steps_per_um or axis.steps_per_um)
         + truth.limit_at_um
+        - truth.backlash_um  # the zero is found downwards, places are approached upwards
         + Axis("x", axis).zero_above_switch_um
         for um, (axis, truth) in zip((x_um, y_um), truths, strict=True)
     )

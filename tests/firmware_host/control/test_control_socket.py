@@ -168,6 +168,7 @@ def test_clients_that_stay_do_not_keep_others_out(running: tuple[Server, Desk]) 
         line.settimeout(10)
         line.connect(str(running[0].path))
         assert ask(running[0].path, "status") is not None
+        assert len(running[0]._clients) <= 8
     for line in lines:
         line.close()
 

@@ -42,3 +42,14 @@ def test_one_field_that_went_wrong_does_not_mislead_the_next() -> None:
 def test_the_near_count_more_than_the_far() -> None:
     bump = [(x, 0.0, 3 * np.sin(x / 1500)) for x in np.arange(0, 4000, 230.0)]
     assert surface(bump).predict(4140.0, 0.0) == pytest.approx(3 * np.sin(4140 / 1500), abs=0.3)
+
+
+def test_of_thousands_of_points_only_the_nearest_count() -> None:
+    """A row of fields far away changes nothing, and neither does how many there are."""
+    near, far = FocusSurface(500), FocusSurface(500)
+    for column in range(3000):
+        far.add(column * 230.0, 90_000.0, 900.0)
+    for surface in (near, far):
+        for number in range(16):
+            surface.add(number % 4 * 230.0, number // 4 * 173.0, 300 + 0.01 * number)
+    assert far.predict(345, 300) == pytest.approx(near.predict(345, 300), abs=1e-9)

@@ -43,6 +43,10 @@ def shifted_to_the_end(light: Light) -> None:
     light[300:] = np.roll(light[300:], -40, axis=1)
 
 
+def shifted_columns(light: Light) -> None:
+    light[:, 200:] = np.roll(light[:, 200:], 9, axis=0)
+
+
 def a_few_dark_rows(light: Light) -> None:
     light[50:60] = 3
 
@@ -65,6 +69,7 @@ BREAKS = [
     (two_frames, "torn at row 150"),
     (shifted_rows, "torn at row 100"),
     (shifted_to_the_end, "torn at row 300"),
+    (shifted_columns, "torn at column 200"),
     (a_few_dark_rows, "3% of its rows without light"),
     (noise_in_a_block, "torn at row 64"),
     (a_block_of_another_place, "torn at row 128"),

@@ -106,7 +106,7 @@ def test_a_refused_piece_is_tried_again_before_those_after_it() -> None:
 def test_once_given_up_nothing_after_it_is_done() -> None:
     done: list[str] = []
 
-    def mend(error: OSError, tried: int) -> None:  # noqa: ARG001
+    def mend(error: OSError, tried: int) -> None:
         if tried == 2:
             raise HardwareError("enough")
 

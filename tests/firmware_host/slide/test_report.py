@@ -150,3 +150,37 @@ def test_the_picture_of_a_map_has_each_field_in_its_place() -> None:
         assert picture.getpixel((2, 2)) == (0xD1, 0x49, 0x5B, 255)
         assert picture.getpixel((0, 0)) == (0x2F, 0x9E, 0x6E, 255)
         assert picture.getpixel((49, 59)) == (0, 0, 0, 0)
+
+
+HEADINGS = ("Taken again", "Flagged fields")
+FLAGGED = replace(RECORD, col=5, flags=("tile blurred", "seam off"), retakes=2, retaken_for=("tile blurred",))
+MENDED = replace(RECORD, col=6, retakes=1, retaken_for=("tile damaged",), defocus_dof=0.1, exposure=1.01, seam_px=0.4)
+
+
+def test_the_table_holds_what_was_measured_of_each_tile(tmp_path: Path) -> None:
+    write_tiles_csv(tmp_path / "tiles.csv", [RECORD, FLAGGED, MENDED])
+    plain, flagged, mended = csv.DictReader((tmp_path / "tiles.csv").read_text().splitlines())
+    assert (plain["sharpness"], plain["retakes"], plain["flags"]) == ("", "0", "")
+    assert (flagged["retakes"], flagged["flags"]) == ("2", "tile blurred; seam off")
+    assert (mended["defocus_dof"], mended["exposure"], mended["seam_px"]) == ("0.100", "1.010", "0.400")
+    assert (mended["retaken_for"], mended["flags"]) == ("tile damaged", "")
+
+
+def test_the_report_says_what_was_taken_again_and_what_stays_flagged(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", data(records=[RECORD, FLAGGED, MENDED]))
+    page = (tmp_path / "report.html").read_text()
+    assert "3 fields (0 blank, 1 flagged)" in page
+    again, flagged = (page.split(f"<h2>{heading}</h2>")[1].split("</section>")[0] for heading in HEADINGS)
+    assert "2 fields, 1 of them good now." in again
+    assert "<td>0, 6</td><td>1</td><td>tile damaged</td><td>nothing</td>" in again
+    assert "<td>0, 5</td><td>2</td><td>tile blurred</td><td>tile blurred; seam off</td>" in again
+    assert "0, 5" in flagged
+    assert "0, 6" not in flagged
+    assert "row 0, col 5: focused, spread 0.20 um, 2 captures, taken 3 times, tile blurred, seam off" in page
+
+
+def test_a_good_scan_has_nothing_to_tell_of(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", data(records=[RECORD]))
+    page = (tmp_path / "report.html").read_text()
+    assert "None: every tile was good at once." in page
+    assert "None: every field with detail was focused, and every tile is good." in page

@@ -88,7 +88,9 @@ class Bench:
         (FrameBlack(at_s=0.040, for_s=0.040), [1, 2, 0, 4, 5], 1),
         (FrameStale(at_count=3), [1, 2, 2, 4, 5], 1),
         (FrameStale(at_count=3, age=2, times=2), [1, 2, 1, 2, 5], 2),
+        (FrameStale(at_count=3, times=2), [1, 2, 2, 3, 5], 2),
         (FrameStale(at_count=1), [1, 1, 3, 4, 5], 1),
+        (FrameStale(at_count=2, age=2), [1, 2, 1, 4, 5], 1),
         (FrameStale(at_count=3, stamp="fresh"), [1, 2, 2, 4, 5], 1),
     ],
 )

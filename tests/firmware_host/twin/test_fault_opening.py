@@ -99,6 +99,16 @@ def test_a_plan_strikes_each_scanner_anew(tmp_path: Path) -> None:
         assert [frame.image.any() for frame in frames] == [True, False]
 
 
+def test_the_truth_is_told_of_what_is_to_be_seen(tmp_path: Path) -> None:
+    """Of the place and height of the older frame, not of where the stage stands by now."""
+    fault = KINDS["frame-stale"].model_validate({"at_count": 2, "stamp": "fresh"})
+    scanner = open_with_faults(small_twin(target="grid"), 1, None, CancelToken(), False, FaultPlan((fault,)))
+    first, stale = use(scanner, tmp_path)
+    assert scanner.truth is not None
+    assert scanner.truth(stale) == scanner.truth(first)
+    assert stale.exposure_start_ns > first.exposure_start_ns
+
+
 @pytest.mark.parametrize("kind", [kind for kind, made in KINDS.items() if not made.in_real_time])
 def test_what_needs_the_virtual_clock_is_refused_in_real_time(kind: str) -> None:
     plan = FaultPlan((KINDS[kind].model_validate(NEEDED[kind]),))

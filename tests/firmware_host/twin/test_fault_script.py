@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_host.errors import UsageError
+from firmware_host.twin.faults.catalogue import catalogue
 from firmware_host.twin.faults.draw import RANGES, Chances, draw_script
 from firmware_host.twin.faults.fault import Counted, Fault
 from firmware_host.twin.faults.kinds import KINDS, FrameBlack, LostSteps, PenMark, StuckLimitSwitch
@@ -145,6 +146,11 @@ def test_chance_reaches_all_words_and_whole_numbers() -> None:
     }
 
 
+def test_chance_spreads_what_spans_decades_by_its_logarithm() -> None:
+    for_s = sorted(fault.for_s for fault in draw_script(1, chances(["camera-lost"], 200)))  # type: ignore[attr-defined]
+    assert 5 < for_s[100] < 12, "1 to 60 s: half of them below 8"
+
+
 def test_an_unknown_kind_is_not_drawn() -> None:
     with pytest.raises(UsageError, match="'frame-lost' is not known"):
         draw_script(1, chances(["frame-lost"]))
@@ -157,3 +163,18 @@ def test_a_kind_says_in_a_line_what_happens(kind: str) -> None:
     assert line.strip().endswith(".")
     assert "\n" not in line.strip()
     assert kind.replace("-", "") == KINDS[kind].__name__.lower()
+
+
+def test_the_catalogue_holds_every_kind_once_with_when_and_what_else() -> None:
+    rows = {kind: rest for kind, *rest in catalogue()}
+    assert list(rows) == list(KINDS)
+    assert rows["frame-half"] == [
+        "The lower rows of a frame did not arrive: they are black, or those of the frame before.",
+        "`at_s`, or `at_count` (exposures); `for_s` or `times`, else once",
+        "`share` (0.05 to 0.95) = 0.5: of the rows that are missing; `rest` (black, before) = black",
+    ]
+    assert rows["vibration"][1:] == [
+        "`at_s`; `for_s`, else for ever",
+        "`axis` (x, y, z); `um` (0.01 to 50): amplitude; `hz` (0.1 to 500)",
+    ]
+    assert rows["blank-slide"][1:] == ["from the beginning", ""]
