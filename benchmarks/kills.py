@@ -25,10 +25,8 @@ from firmware_host.errors import ScannerError, UsageError
 
 KILLED, CUT = 1000, 200
 _WORKERS = 2
-_BATCH = 63
-"""Scans of one slide that one process does."""
-_MEASURED = 20
-"""After so many, an uninterrupted one tells how long they take at the moment."""
+_BATCH = 16
+"""Scans of one slide that a process does at a time; an uninterrupted one tells how long they take at the moment."""
 
 
 def kills(machine: Machine) -> list[Row]:  # noqa: ARG001
@@ -61,23 +59,18 @@ def _campaign(batch: Callable[[Sequence[int]], list[Outcome]], first: int, scans
 
 
 def batches(first: int, scans: int) -> Iterator[list[int]]:
-    """The numbers of scans of one slide each."""
-    for slide in range(SLIDES):
-        numbers = [number for number in range(first, first + scans) if number % SLIDES == slide]
-        for at in range(0, len(numbers), _BATCH):
-            yield numbers[at : at + _BATCH]
+    """The numbers of scans of one slide each, slide after slide, again and again."""
+    slides = [[number for number in range(first, first + scans) if number % SLIDES == slide] for slide in range(SLIDES)]
+    for at in range(0, -(-scans // SLIDES), _BATCH):
+        yield from (numbers[at : at + _BATCH] for numbers in slides if numbers[at:])
 
 
 def killed(numbers: Sequence[int]) -> list[Outcome]:
     """Scans of one slide, killed. For a process with one thread: it forks."""
     course = _course(slide_of(numbers[0]))
-    outcomes = []
     with tempfile.TemporaryDirectory() as scratch:
-        for done, number in enumerate(numbers, start=1):
-            outcomes.append(_told(killed_scan(course, number, Path(scratch, str(number)))))
-            if done % _MEASURED == 0:
-                course.measure(Path(scratch, f"uninterrupted-{done}"))
-    return outcomes
+        course.measure(Path(scratch, "uninterrupted"))
+        return [_told(killed_scan(course, number, Path(scratch, str(number)))) for number in numbers]
 
 
 def cut(numbers: Sequence[int]) -> list[Outcome]:

@@ -63,13 +63,14 @@ class Trial:
 class EmulatedField:
     """A slide under an objective, looked at without a stage: any place and height, a new exposure each time."""
 
-    def __init__(self, profile: Profile, seed: int) -> None:
+    def __init__(self, profile: Profile, seed: int, coherence: float = 0.85) -> None:
+        """:param coherence: condenser aperture over objective aperture."""
         twin: TwinTable = twin_of(profile)
         camera = profile.camera
         self._shape = (camera.height_px, camera.width_px)
         self._dof_um = profile.optics.depth_of_field_um
         self._numbers = itertools.count()
-        aberrations = Aberrations(_SPHERICAL_WAVES[seed % len(_SPHERICAL_WAVES)], 0.85, 0.1)
+        aberrations = Aberrations(_SPHERICAL_WAVES[seed % len(_SPHERICAL_WAVES)], coherence, 0.1)
         thickness_um = _THICKNESS_UM[seed % len(_THICKNESS_UM)]
         self._column = OpticalColumn(
             ProceduralSection(seed, camera.pixel_um, _CENTRE_UM, twin.tissue_mm * 1e3, thickness_um),
@@ -153,22 +154,22 @@ def quality(machine: Machine) -> list[Row]:
         done[objective] += trials(profile_of(_OBJECTIVES[objective]), seed)
     everything = list(itertools.chain.from_iterable(done.values()))
     return [
-        *itertools.chain.from_iterable(_shares(objective, some) for objective, some in done.items()),
-        *_promises("all", everything),
+        *itertools.chain.from_iterable(shares(objective, some) for objective, some in done.items()),
+        *promises("all", everything),
         row(_SUITE, "judging a tile, processor time", "ms", [trial.judge_ms for trial in everything]),
     ]
 
 
-def _shares(objective: str, done: Sequence[Trial]) -> list[Row]:
+def shares(objective: str, done: Sequence[Trial]) -> list[Row]:
     """Per cent flagged between any two edges, and the promises."""
     rows = []
     for low, high in itertools.pairwise(_EDGES_DOF):
         flags = [trial.flagged for trial in done if low <= abs(trial.true_dof) < high]
         rows += _share(f"{objective}: flagged, {low:g} to {high:g} DoF off", flags)
-    return [*rows, *_promises(objective, done)]
+    return [*rows, *promises(objective, done)]
 
 
-def _promises(objective: str, done: Sequence[Trial]) -> list[Row]:
+def promises(objective: str, done: Sequence[Trial]) -> list[Row]:
     """What the scan promises, in one figure each."""
     told = [abs(t.told_dof - t.true_dof) for t in done if t.told_dof is not None and abs(t.true_dof) < 1.5]
     return [

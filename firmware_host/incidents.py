@@ -58,13 +58,19 @@ RESPONSES: dict[str, Response] = {
     ),
     "disk error": Response(
         "a write fails otherwise",
-        "the tile is written again, up to three times with growing pauses; then a safe stop",
+        "the tile is written again, up to five times with growing pauses; then a safe stop",
         "a warning; a stop that tells how to go on",
     ),
     "disk refuses": Response(
         "a write fails in a way that does not pass: the disk is read-only or gone",
         "a safe stop at once",
         "a stop that tells how to go on",
+    ),
+    "light changed": Response(
+        "half the tiles of a row, taken twice again, are not as bright as their neighbours; or a view is not as bright "
+        "at the end of the survey as it was at its beginning",
+        "the survey is made again, at most twice; a scan stops safely",
+        "a warning; an error that names the lamp and tells how to go on",
     ),
     "position lost": Response(
         "a tile's overlap lies elsewhere than its neighbours and the stage say",
@@ -86,6 +92,16 @@ RESPONSES: dict[str, Response] = {
         "after a scan is continued: saved tiles do not look as they did",
         "a shift of less than a third of a field is made up for; else it stops before anything is scanned",
         "the shift in the report; or an error that tells what to do",
+    ),
+    "safety stop": Response(
+        "a limit switch, a driver's fault pin, the emergency stop, heat or supply (docs/safety.md)",
+        "no further step; motors and lamp off at once",
+        "an error that names the cause; the slide so far, and how to go on",
+    ),
+    "scanner failed": Response(
+        "what the other rows give up, and what no row tells of: a switch that is never found, a driver library's error",
+        "motors and lamp off",
+        "an error that says what and where; the slide so far",
     ),
     "paused by user": Response(
         "wsi-host pause", "rests between two fields until wsi-host resume or wsi-host stop", "the state paused"
@@ -133,7 +149,7 @@ RESPONSES: dict[str, Response] = {
     "light back": Response("a frame with light after that", "the scan goes on where it was", "how long it took"),
     "tile blurred": Response(
         "its detail against that of its own focus frames, whose distance is known, and of its neighbours",
-        "takes the field again at the end of the row, from where the frames say that focus is; then flags it",
+        "takes the field again at the end of the row, the last time by contrast sweep; then flags it",
         "the field among the re-taken or the flagged ones in tiles.csv and in the report",
     ),
     "tile too dark": Response(

@@ -67,6 +67,7 @@ def _work(work: Callable[[], object], log: Path) -> None:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
+        sys.stdout = sys.stderr = os.fdopen(handle, "w", buffering=1)
         work()
         code = 0
     except BaseException:

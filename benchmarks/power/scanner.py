@@ -97,14 +97,16 @@ class RememberingCamera:
         self._memory = memory
         self._exposure_ns = round(profile.camera.exposure_ms * 1e6)
         self._pace = Pace(profile.camera, emulation.clock)
+        self._taken = 0
 
     def expose(self, not_before_ns: int, timeout_s: float) -> Exposure:
         place = self.place(max(not_before_ns, self._emulation.clock.now_ns()))
         picture = self._memory.pictures.get(place)
+        number, self._taken = self._taken, self._taken + 1
         if picture is None:
-            return _Kept(self._emulation.camera.expose(not_before_ns, timeout_s), place, self._memory)
+            return _Kept(self._emulation.camera.expose(not_before_ns, timeout_s), place, number, self._memory)
         shot = self._pace.expose(not_before_ns, timeout_s)
-        frame = Frame(picture, shot.start_ns, self._exposure_ns, shot.sequence)
+        frame = Frame(picture, shot.start_ns, self._exposure_ns, number)
         return InFlight(self._emulation.clock, frame, shot.delivered_ns)
 
     def close(self) -> None:
@@ -131,10 +133,11 @@ class _Kept:
 
     exposure: Exposure
     place: Place
+    number: int
     memory: Memory
 
     def read_out(self) -> Frame:
-        frame = self.exposure.read_out()
+        frame = replace(self.exposure.read_out(), sequence=self.number)
         self.memory.pictures[self.place] = frame.image
         return frame
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from firmware_host.scan.entries import story_of
 from firmware_host.scan.folder import JOURNAL
 from firmware_host.scan.journal import read_journal
+
+_OF_HISTORY = {"exposure", "seam_px"}
+"""Measured against neighbours: as they were taken, or, after an interruption, as they were saved."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Verdict:
     :param lost: planned, and not in the table or without its tile; :param twice: more than once in the table.
     :param changed: the tile is not the same, byte for byte, or does not decode.
     :param same_slide: slide.tiff is the same, byte for byte.
-    :param table: the first difference of the tables, times excepted; empty where there is none.
+    :param table: the first difference of the tables, in what does not depend on history; empty where there is none.
     :param leftovers: files that an uninterrupted scan does not leave.
     """
 
@@ -73,8 +75,14 @@ def broken_promises(folder: Path) -> int:
     """How many tiles the journal of an interrupted scan names that are not on disk, whole."""
     if not has_begun(folder):
         return 0
-    story = story_of(read_journal(folder / JOURNAL), folder / JOURNAL)
-    return sum(not _is_whole(folder / tile, story.checksums[tile]) for tile in (r.tile for r in story.records))
+    named: dict[tuple[int, int], tuple[str, str]] = {}
+    for entry in read_journal(folder / JOURNAL).entries:
+        if entry.event == "field":
+            named[entry.values["row"], entry.values["col"]] = entry.values["tile"], entry.values["checksum"]
+        elif entry.event == "doubted":
+            for row, col in entry.values["fields"]:
+                named.pop((row, col), None)
+    return sum(not _is_whole(folder / tile, checksum) for tile, checksum in named.values())
 
 
 def _is_whole(tile: Path, checksum: str) -> bool:
@@ -92,7 +100,7 @@ def _difference(planned: list[dict[str, str]], found: list[dict[str, str]]) -> s
         return "its fields, or their order"
     for before, now in zip(planned, found, strict=True):
         for key in before:
-            if before[key] != now.get(key) and not key.endswith("_ms"):
+            if before[key] != now.get(key) and not key.endswith("_ms") and key not in _OF_HISTORY:
                 return f"field {before['row']},{before['col']}: {key} was {before[key]}, is {now.get(key)}"
     return ""
 

@@ -26,6 +26,7 @@ _AT_ONCE = 2  # times that a frame is asked for again without a pause
 _FIRST_PAUSE_NS, _LONGEST_PAUSE_NS = 250_000_000, 5_000_000_000
 _SLICE_NS = 100_000_000  # within a pause a request to stop is seen after this
 _LAMP_NS = 100_000_000  # until it shines evenly, or is out
+_BACK = {"camera lost": "camera back", "light lost": "light back"}
 _GO_ON = "then wsi-host scan --out DIR --resume"
 
 
@@ -98,6 +99,7 @@ class SteadyCamera:
         self._note = note
         self._reopen = reopen
         self._inspector = Inspector(camera.shape, noisy)
+        self._lost: dict[str, int] = {}
         self._gone = self._closed = False
 
     @property
@@ -125,11 +127,10 @@ class SteadyCamera:
         """
         while (frame := self._judged(request, exposure)) is None:
             exposure = self._expose(request)
-        waited_s = (self._clock.now_ns() - request.since_ns) / 1e9
-        if "camera lost" in request.told:
-            self._tell(request, "camera back", f"good frames again after {waited_s:.1f} s")
-        if "light lost" in request.told:
-            self._tell(request, "light back", f"light again after {waited_s:.1f} s")
+        while self._lost:
+            lost, since_ns = self._lost.popitem()
+            waited_s = (self._clock.now_ns() - since_ns) / 1e9
+            self._note(Incident(_BACK[lost], f"camera: {_BACK[lost]} after {waited_s:.1f} s"))
         return frame
 
     def _expose(self, request: _Request) -> Exposure:
@@ -173,7 +174,9 @@ class SteadyCamera:
             left_ns = request.since_ns + round(self._table.lost_s * 1e9) - now_ns
             if left_ns <= 0:
                 raise HardwareError(_hopeless(flaw, self._table.lost_s))
-            self._tell(request, "light lost" if is_black else "camera lost", f"{flaw.text}, again and again")
+            lost = "light lost" if is_black else "camera lost"
+            self._lost.setdefault(lost, request.since_ns)
+            self._tell(request, lost, f"{flaw.text}, again and again")
             self._pause(min(_FIRST_PAUSE_NS << (request.tries - _AT_ONCE - 1), _LONGEST_PAUSE_NS, left_ns))
         if is_black and request.tries >= _AT_ONCE:
             self._relight(request)

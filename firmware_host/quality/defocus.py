@@ -21,6 +21,7 @@ REACH_DOF = 8.0
 """How far from focus a tile may be and still be told; a focus frame farther from the tile is not looked at."""
 
 _STEP_DOF = 0.05
+_STEEPNESS = np.arange(0.6, 1.11, 0.02)  # beyond, it is no slide: all tiles are out of focus alike
 _LEAST_APART_DOF = 0.3
 _AT_DOF = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _FADE = {
@@ -40,6 +41,7 @@ aberration of either sign (`benchmarks/quality.py`).
 _ERROR = 0.10  # of a measured ratio, noise and the field's own unevenness
 _TISSUE_ERROR = 0.3  # of sharpness against neighbours: 0.03 to 0.13 between fields of one emulated slide
 _LEAST_PATCHES = 3
+_FEW_PATCHES, _UNCHANGED, _UNCHANGED_APART_DOF = 8, 0.15, 1.0  # so few, so alike in ln of energy, at such distances
 _CAP = 4.0  # of the median: one fold or one speck of dirt must not decide alone
 _FLOOR_SHARE = 0.1  # of the noise: energy below it is not told from none
 
@@ -55,7 +57,9 @@ def sharpness_of(tile: Detail) -> float | None:
     return math.log(max(float((weight * middle).sum()), floor) / float((weight * coarse).sum()))
 
 
-def defocus_dof(tile: Detail, others: Sequence[tuple[float, Detail]], fallen: float | None = None) -> float | None:
+def defocus_dof(
+    tile: Detail, others: Sequence[tuple[float, Detail]], fallen: float | None = None, steepness: float = 1.0
+) -> float | None:
     """The tile's z minus that of focus, in depths of field; None when its frames do not tell.
 
     The most likely place, errors taken as independent.
@@ -64,27 +68,53 @@ def defocus_dof(tile: Detail, others: Sequence[tuple[float, Detail]], fallen: fl
         patches, each with its z minus the tile's, DoF.
     :param fallen: the tile's `sharpness_of` less that of neighbours in focus, where it is known: tells heights apart
         at which the frames differ alike.
+    :param steepness: how many times as quickly as in the tables detail fades on this slide.
     """
     at = np.arange(-REACH_DOF, REACH_DOF + _STEP_DOF / 2, _STEP_DOF)
-    unlikely = np.zeros_like(at)
-    used = 0
-    for apart_dof, other in others:
-        textured = tile.textured | other.textured
-        if abs(apart_dof) > REACH_DOF or abs(apart_dof) < _LEAST_APART_DOF or textured.sum() < _LEAST_PATCHES:
-            continue
-        used += 1
-        for band in (COARSE, MIDDLE):
-            (here, here_error), (there, there_error) = _fade(band, at), _fade(band, at + apart_dof)
-            seen, least, most = _log_ratio(tile, other, textured, band)
-            error2 = _ERROR**2 + here_error**2 + there_error**2
-            unlikely += (seen - np.clip(here - there, least, most)) ** 2 / error2 + np.log(error2)
-    if not used:
+    unlikely = _unlikely(tile, others, at, np.array(steepness))
+    if unlikely is None:
         return None
     if fallen is not None:
-        (coarse, coarse_error), (middle, middle_error) = _fade(COARSE, at), _fade(MIDDLE, at)
+        (coarse, coarse_error), (middle, middle_error) = (_fade(band, steepness * at) for band in (COARSE, MIDDLE))
         error2 = _TISSUE_ERROR**2 + coarse_error**2 + middle_error**2
         unlikely += (fallen - (middle - coarse)) ** 2 / error2 + np.log(error2)
     return float(at[int(np.argmin(unlikely))])
+
+
+def steepness_in_focus(tile: Detail, others: Sequence[tuple[float, Detail]]) -> float | None:
+    """The `steepness` of a slide, told by one tile, supposed that it is in focus; None when its frames do not tell.
+
+    A condenser that is stopped down, and a thick section, let detail fade more slowly.
+    """
+    unlikely = _unlikely(tile, others, np.array(0.0), _STEEPNESS)
+    return None if unlikely is None else float(_STEEPNESS[int(np.argmin(unlikely))])
+
+
+def is_dust(tile: Detail, others: Sequence[tuple[float, Detail]]) -> bool:
+    """Whether what little there is in a field looks alike at every height, as dust on the sensor does."""
+    textured = tile.textured
+    far = [other for apart_dof, other in others if abs(apart_dof) >= _UNCHANGED_APART_DOF]
+    if not far or not _LEAST_PATCHES <= textured.sum() < _FEW_PATCHES:
+        return False
+    ratios = (_log_ratio(tile, other, textured, band)[0] for other in far for band in (COARSE, MIDDLE))
+    return all(abs(ratio) < _UNCHANGED for ratio in ratios)
+
+
+def _unlikely(tile: Detail, others: Sequence[tuple[float, Detail]], at_dof: Floats, steepness: Floats) -> Floats | None:
+    """-2 ln of the likelihood that the tile is so far from focus; None when no frame tells."""
+    total: Floats | None = None
+    for apart_dof, other in others:
+        textured = tile.textured | other.textured
+        if not _LEAST_APART_DOF <= abs(apart_dof) <= REACH_DOF or textured.sum() < _LEAST_PATCHES:
+            continue
+        for band in (COARSE, MIDDLE):
+            here, here_error = _fade(band, steepness * at_dof)
+            there, there_error = _fade(band, steepness * (at_dof + apart_dof))
+            seen, least, most = _log_ratio(tile, other, textured, band)
+            error2 = _ERROR**2 + here_error**2 + there_error**2
+            term = (seen - np.clip(here - there, least, most)) ** 2 / error2 + np.log(error2)
+            total = term if total is None else total + term
+    return total
 
 
 def _fade(band: int, defocus_dof: Floats) -> tuple[Floats, Floats]:

@@ -19,8 +19,8 @@ from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
 from firmware_host.quality import verdict
 from firmware_host.quality.damage import damage, print_of
-from firmware_host.quality.defocus import defocus_dof, sharpness_of
-from firmware_host.quality.detail import Detail, DetailMeter, Light, light_of
+from firmware_host.quality.defocus import defocus_dof, is_dust, sharpness_of, steepness_in_focus
+from firmware_host.quality.detail import DetailMeter, Light, light_of
 from firmware_host.quality.light import too_bright, too_dark
 from firmware_host.quality.memory import Direction, Memory, Place
 from firmware_host.quality.seams import Borders, Seam, borders_of, seam_between
@@ -28,7 +28,7 @@ from firmware_host.quality.verdict import Quality
 
 Image = NDArray[np.uint8]
 
-_MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.55, 0.4  # the second while a slide's bias is unknown
+_MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.55, 0.4  # the second while a slide's steepness is unknown
 _MOST_FALL = 1.0  # in ln of sharpness below the neighbours', where focus frames tell nothing better
 _MOST_FALL_ALONE = 0.6
 _LEAST_LIKENESS, _CERTAIN_LIKENESS = 0.35, 0.5
@@ -77,8 +77,14 @@ class QualityJudge:
         for cause, why in ((verdict.BRIGHT, too_bright(light, exposure)), (verdict.DARK, too_dark(light, exposure))):
             if why is not None:
                 reasons.append((cause, why))
-        sharpness, defocus, why_blurred = self._focus(place, raw, shot, others)
-        return Quality(sharpness, defocus, exposure, seam_px, tuple(_named(place, reasons + why_blurred)))
+        focus = self._focus(place, raw, shot, others)
+        blur = self._blur(focus)
+        if any(cause == verdict.BLURRED for cause, _ in blur):  # a blurred overlap lies anywhere
+            reasons = [(cause, why) for cause, why in reasons if cause != verdict.POSITION_OFF]
+        reasons += blur
+        return Quality(
+            focus.sharpness, focus.defocus_dof, exposure, seam_px, tuple(_named(place, reasons)), focus.steepness
+        )
 
     def remember(self, place: Place, tile: Image, quality: Quality) -> None:
         """Later tiles are judged against this one, if it is good."""
@@ -95,8 +101,8 @@ class QualityJudge:
         """
         borders = borders_of(light_of(tile), self._overlap)
         self._seams(place, borders)
-        if quality.defocus_dof is not None:
-            self._memory.add_defocus(quality.defocus_dof)
+        if quality.steepness is not None:
+            self._memory.add_steepness(quality.steepness)
         self._memory.keep(place, quality, borders)
 
     def _damage(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> list[tuple[str, str]]:
@@ -159,34 +165,49 @@ class QualityJudge:
             return exposure, None, [(verdict.SEAM_OFF, f"its overlap does not look like its neighbours': {best:.2f}")]
         return exposure, None, []
 
-    def _focus(
-        self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]
-    ) -> tuple[float | None, float | None, list[tuple[str, str]]]:
-        """(sharpness, defocus in DoF, what is wrong)."""
+    def _focus(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> _Focus:
         places = self._meter.places(raw)
-        detail = self._meter.measure(raw, places)
-        sharpness, near = sharpness_of(detail), self._memory.sharpness_near(place)
+        tile = self._meter.measure(raw, places)
+        frames = [
+            ((other.z_um - shot.z_um) / self._dof_um, self._meter.measure(light_of(other.image), places))
+            for other in others
+        ]
+        if is_dust(tile, frames):
+            return _Focus()
+        sharpness, near = sharpness_of(tile), self._memory.sharpness_near(place)
         fallen = None if sharpness is None or near is None else sharpness - near
-        defocus = defocus_dof(detail, [self._other(shot, other, places) for other in others], fallen)
-        if defocus is None and sharpness is None:
-            return None, None, []
-        if defocus is None and fallen is None:
-            return sharpness, None, [(verdict.NOT_JUDGED, "no focus frames and no neighbours to judge its focus by")]
-        if defocus is not None and self._is_off(defocus):
-            return sharpness, defocus, [(verdict.BLURRED, f"{defocus:+.1f} DoF from focus by its own frames")]
+        usual, steepness = self._memory.steepness, steepness_in_focus(tile, frames)
+        if steepness is not None:
+            self._memory.add_steepness(steepness)
+        defocus = defocus_dof(tile, frames, fallen, 1.0 if usual is None else usual)
+        most_dof = _MOST_DEFOCUS_AT_FIRST_DOF if usual is None else _MOST_DEFOCUS_DOF
+        return _Focus(sharpness, fallen, defocus, most_dof, steepness)
+
+    @staticmethod
+    def _blur(focus: _Focus) -> list[tuple[str, str]]:
+        """What is wrong with a tile's focus; nothing is with one that shows nothing."""
+        defocus, fallen = focus.defocus_dof, focus.fallen
+        if defocus is not None and abs(defocus) > focus.most_dof:
+            return [(verdict.BLURRED, f"{defocus:+.1f} DoF from focus by its own frames")]
         if fallen is not None and fallen < -(_MOST_FALL_ALONE if defocus is None else _MOST_FALL):
-            return sharpness, defocus, [(verdict.BLURRED, f"{math.exp(fallen):.0%} of its neighbours' sharpness")]
-        return sharpness, defocus, []
+            return [(verdict.BLURRED, f"{math.exp(fallen):.0%} of its neighbours' sharpness")]
+        if focus.sharpness is not None and defocus is None and fallen is None:
+            return [(verdict.NOT_JUDGED, "no focus frames and no neighbours to judge its focus by")]
+        return []
 
-    def _is_off(self, defocus: float) -> bool:
-        bias = self._memory.bias_dof
-        self._memory.add_defocus(defocus)
-        if bias is None:
-            return abs(defocus) > _MOST_DEFOCUS_AT_FIRST_DOF
-        return abs(defocus - bias) > _MOST_DEFOCUS_DOF
 
-    def _other(self, shot: Shot, other: Shot, places: NDArray[np.intp]) -> tuple[float, Detail]:
-        return (other.z_um - shot.z_um) / self._dof_um, self._meter.measure(light_of(other.image), places)
+@dataclass(frozen=True)
+class _Focus:
+    """What a tile shows of its focus.
+
+    :param fallen: sharpness less that of its neighbours; :param most_dof: defocus that passes for in focus.
+    """
+
+    sharpness: float | None = None
+    fallen: float | None = None
+    defocus_dof: float | None = None
+    most_dof: float = _MOST_DEFOCUS_DOF
+    steepness: float | None = None
 
 
 def _named(place: Place, reasons: Sequence[tuple[str, str]]) -> list[Incident]:

@@ -15,7 +15,7 @@ Direction = Literal["across", "down"]
 
 _USUAL_OF = 15
 _LEAST_FOR_USUAL = 3
-_BIAS_OF, _LEAST_FOR_BIAS, _MOST_BIAS_DOF = 25, 4, 0.5
+_STEEPNESS_OF, _LEAST_FOR_STEEPNESS = 25, 4
 _NEAREST, _LEAST_NEAR = 8, 3
 _PRINTS = 512
 
@@ -51,7 +51,7 @@ class Memory:
     def __init__(self) -> None:
         self._tiles: dict[tuple[int, int], Remembered] = {}
         self._seams: dict[Direction, deque[Seam]] = {"across": deque(maxlen=_USUAL_OF), "down": deque(maxlen=_USUAL_OF)}
-        self._told_dof: deque[float] = deque(maxlen=_BIAS_OF)
+        self._steepness: deque[float] = deque(maxlen=_STEEPNESS_OF)
         self._prints: OrderedDict[int, tuple[int, int, float]] = OrderedDict()
 
     @property
@@ -109,15 +109,14 @@ class Memory:
         nearest = [sharpness for *_, sharpness in sorted(known)[:_NEAREST]]
         return statistics.median(nearest) if len(nearest) >= _LEAST_NEAR else None
 
-    def add_defocus(self, told_dof: float) -> None:
-        self._told_dof.append(told_dof)
+    def add_steepness(self, told: float) -> None:
+        """What one tile, in focus or not, tells of the slide."""
+        self._steepness.append(told)
 
     @property
-    def bias_dof(self) -> float | None:
-        """By how much tiles are told to be off on this slide, all alike; never much. None: too few have been judged."""
-        if len(self._told_dof) < _LEAST_FOR_BIAS:
-            return None
-        return min(max(statistics.median(self._told_dof), -_MOST_BIAS_DOF), _MOST_BIAS_DOF)
+    def steepness(self) -> float | None:
+        """How quickly detail fades on this slide, by most tiles. None: too few have been judged."""
+        return statistics.median(self._steepness) if len(self._steepness) >= _LEAST_FOR_STEEPNESS else None
 
     def repeats(self, frame_print: int, place: Place, z_um: float) -> bool:
         """Note a frame; whether the same one, noise and all, was delivered of another field or height before."""

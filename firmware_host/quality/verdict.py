@@ -25,6 +25,7 @@ class Quality:
     :param exposure: its brightness over that of its neighbours at the same places.
     :param seam_px: how far it lies from where its neighbours and the stage say, the worst of its seams, pixels.
     :param reasons: what is wrong, in words for the user; none for a good tile.
+    :param steepness: how quickly detail fades on this slide, as this tile tells it (`defocus.steepness_in_focus`).
     """
 
     sharpness: float | None
@@ -32,6 +33,7 @@ class Quality:
     exposure: float | None
     seam_px: float | None
     reasons: tuple[Incident, ...] = ()
+    steepness: float | None = None
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from firmware_host.focus.estimator import TwoShotEstimator
 from firmware_host.focus.eye import Eye
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner
+from firmware_host.health.memory import give_back
 from firmware_host.incidents import Incident, Note
 from firmware_host.inference.port import Calibrator
 from firmware_host.scan.plan import spread_order
@@ -29,7 +30,10 @@ class _NoCodeError(HardwareError):
 
 
 class _Careful:
-    """A calibrator whose failure is told apart from those of stage and camera."""
+    """A calibrator whose failure is told apart from those of stage and camera.
+
+    The C library would keep what hundreds of patches took, for the next allocation of that size.
+    """
 
     def __init__(self, calibrator: Calibrator) -> None:
         self._calibrator = calibrator
@@ -39,6 +43,8 @@ class _Careful:
             return self._calibrator.calibrate(first, second, move_dof)
         except HardwareError as error:
             raise _NoCodeError(str(error)) from error
+        finally:
+            give_back()
 
 
 def calibrate_on_slide(

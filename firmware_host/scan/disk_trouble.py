@@ -14,7 +14,7 @@ from firmware_host.incidents import Incident, Note
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FOR_GOOD = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO}
-_TRIES = 4  # at an error that may pass
+_TRIES = 6  # at an error that may pass
 _FIRST_NS = 500_000_000  # pause before the second try; each is twice as long as the one before
 _ROOM_NS = 1_000_000_000  # between two looks at a full disk
 

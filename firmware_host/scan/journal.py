@@ -122,7 +122,7 @@ def _parsed(line: bytes) -> Entry | None:
 def _refuse_damage(path: Path, rest: bytes, good: int) -> None:
     """:raises UsageError: whole lines follow the bad one, so it was no power cut that tore it."""
     lines = rest.split(b"\n")
-    if any(_parsed(line) is not None for line in lines):
+    if len(lines) > 1 and any(_parsed(line) is not None for line in lines):
         raise UsageError(
             f"journal {path}: line {good + 1} is damaged, and whole ones follow; the disk may be failing: "
             "copy the folder elsewhere, and scan the slide again"

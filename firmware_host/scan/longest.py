@@ -38,7 +38,7 @@ def step_s(profile: Profile) -> float:
     rise_um = 2 * (WIDE_HALF_DOF + 2 * focus.sweep_half_range_dof + pairs * focus.delta_dof) * dof_um
     rise_s = 2 * rise_um / axes.z.max_speed_um_s + frames * axes.z.max_speed_um_s / axes.z.max_accel_um_s2
     across_s = max(_whole_way_s(axes.x), _whole_way_s(axes.y))
-    return across_s + frames * frame_s + rise_s + pairs * _INFER_S + 2 * camera.timeout_s + _RESTART_S
+    return across_s + frames * frame_s + rise_s + pairs * _INFER_S + 2 * camera.timeout_s + camera.lost_s + _RESTART_S
 
 
 def _whole_way_s(axis: AxisTable) -> float:

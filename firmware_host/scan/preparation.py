@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firmware_host.errors import warn
+from firmware_host.errors import HardwareError, warn
 from firmware_host.focus.calibration import Calibration
 from firmware_host.focus.correction import Correction
 from firmware_host.focus.estimator import TwoShotEstimator
@@ -16,6 +16,7 @@ from firmware_host.focus.result import FocusMethod
 from firmware_host.focus.sweep import ContrastSweep
 from firmware_host.hardware import Scanner
 from firmware_host.heartbeat import Tell
+from firmware_host.incidents import Incident, Note
 from firmware_host.inference.choice import Choice, choose
 from firmware_host.inference.ort import OrtCalibrator
 from firmware_host.profile_tables import Arithmetic
@@ -24,17 +25,26 @@ from firmware_host.scan.entries import Calibrated, Prepared
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.plan import Region, Site
 from firmware_host.scan.request import ScanRequest
-from firmware_host.scan.survey import Survey, survey
+from firmware_host.scan.survey import Survey, light_now, survey
 
-HOMING, NETWORK = "homing", "choosing the network"
-"""What is told of steps that take long in one piece."""
+HOMING, NETWORK, SURVEY = "homing", "choosing the network", "looking for tissue"
+"""What is told of these steps. The first two take long in one piece."""
+
+_LIGHT_TRIES = 3
+_SAME_LIGHT = 0.04  # of the level of a view, which noise and the stage change by some thousandths
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a scan starts with. :param entry: the same for the journal."""
+    """What a scan starts with.
 
-    found: Survey
+    :param sites: fields to scan, in order; :param start_z_um: z of focus at the first of them.
+    :param entry: the same for the journal.
+    """
+
+    sites: list[Site]
+    start_z_um: float
+    flat_field: FlatField
     method: FocusMethod
     sweep: ContrastSweep
     eye: Eye
@@ -44,34 +54,54 @@ class Setup:
 class Preparation:
     """Makes a scanner ready for one slide."""
 
-    def __init__(self, scanner: Scanner, request: ScanRequest, tell: Tell) -> None:
+    def __init__(self, scanner: Scanner, request: ScanRequest, tell: Tell, note: Note) -> None:
         self._scanner = scanner
         self._request = request
         self._tell = tell
+        self._note = note
         self._eye, self._sweep = sweep_of(scanner)
 
     def of_a_new_slide(self, region: Region) -> Setup:
-        """Home, light, survey; and the way of focusing that was asked for, set up for this slide."""
-        scanner, request, tell = self._scanner, self._request, self._tell
+        """Home, light, survey; and the way of focusing that was asked for, set up for this slide.
+
+        Made again where the light has changed meanwhile.
+
+        :raises HardwareError: it changes each time, so that tissue is not told from glass.
+        """
         self.home()
-        network = self._network(scanner.profile.focus.arithmetic)
-        found = survey(scanner, self._eye, self._sweep, region, lambda share: tell("looking for tissue", share, None))
+        network = self._network(self._scanner.profile.focus.arithmetic)
+        for _ in range(_LIGHT_TRIES):
+            found = survey(self._scanner, self._eye, self._sweep, region, lambda share: self._tell(SURVEY, share, None))
+            setup = self._method_for(found, network)
+            change = light_now(self._scanner, self._eye, found)
+            if abs(change - 1) <= _SAME_LIGHT:
+                return setup
+            text = f"survey: the light is {change:.2f} times as bright as it was at its beginning; it is made again"
+            self._note(Incident("light changed", text))
+        raise HardwareError(
+            f"light: it changed in each of {_LIGHT_TRIES} surveys, so tissue is not told from glass; check the lamp "
+            "and its supply"
+        )
+
+    def _method_for(self, found: Survey, network: Choice | None) -> Setup:
+        """The way of focusing, calibrated where that was asked for."""
         if network is None:
             return self._setup(found, self._sweep, None, None)
         estimator = self._estimator(network)
-        calibration = None
-        if request.calibration:
-            graph = request.bundle.graphs.calibration
-            calibration = calibrate_on_slide(
-                scanner,
-                self._eye,
-                self._sweep,
-                estimator,
-                OrtCalibrator(graph) if graph else None,
-                found,
-                lambda share: tell("calibrating", share, None),
-            )
-            estimator = estimator.calibrated(calibration.code, calibration.correction)
+        if not self._request.calibration:
+            return self._setup(found, self._two_shots(estimator), network, None)
+        graph = self._request.bundle.graphs.calibration
+        calibration = calibrate_on_slide(
+            self._scanner,
+            self._eye,
+            self._sweep,
+            estimator,
+            OrtCalibrator(graph) if graph else None,
+            found,
+            lambda share: self._tell("calibrating", share, None),
+            self._note,
+        )
+        estimator = estimator.calibrated(calibration.code, calibration.correction)
         return self._setup(found, self._two_shots(estimator), network, _entry_of(calibration))
 
     def as_before(self, known: Prepared) -> Setup:
@@ -80,16 +110,17 @@ class Preparation:
         self.home()
         shape = (profile.camera.height_px, profile.camera.width_px)
         sites = [Site(*site) for site in known.sites]
-        found = Survey(sites, known.start_z_um, FlatField(shape, known.flat_field), known.empty_views)
+        flat_field = FlatField(shape, known.flat_field)
         network = None if known.arithmetic is None else self._network(known.arithmetic)
         if network is None:
-            return Setup(found, self._sweep, self._sweep, self._eye, known)
+            return Setup(sites, known.start_z_um, flat_field, self._sweep, self._sweep, self._eye, known)
         estimator = self._estimator(network)
         if known.calibration is not None:
             said = known.calibration
             code = None if said.code is None else np.array(said.code, np.float32)
             estimator = estimator.calibrated(code, Correction(said.offset_dof, said.up, said.down))
-        return Setup(found, self._two_shots(estimator), self._sweep, self._eye, known)
+        method = self._two_shots(estimator)
+        return Setup(sites, known.start_z_um, flat_field, method, self._sweep, self._eye, known)
 
     def home(self) -> None:
         self._tell(HOMING, 0.0, None)
@@ -117,7 +148,14 @@ class Preparation:
     def _two_shots(self, estimator: TwoShotEstimator) -> TwoShotFocus:
         scanner, profile = self._scanner, self._scanner.profile
         return TwoShotFocus(
-            scanner.stage, self._eye, scanner.clock, estimator, self._sweep, profile.optics, profile.focus
+            scanner.stage,
+            self._eye,
+            scanner.clock,
+            estimator,
+            self._sweep,
+            profile.optics,
+            profile.focus,
+            self._note,
         )
 
     def _setup(
@@ -135,7 +173,7 @@ class Preparation:
                 "calibration": calibration,
             }
         )
-        return Setup(found, method, self._sweep, self._eye, entry)
+        return Setup(found.sites, found.start_z_um, found.flat_field, method, self._sweep, self._eye, entry)
 
 
 def sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:

@@ -19,7 +19,7 @@ from firmware_host.focus.surface import FocusSurface
 from firmware_host.hardware import Scanner
 from firmware_host.incidents import Incident, Note
 from firmware_host.quality.judge import Shot
-from firmware_host.quality.verdict import POSITION_OFF
+from firmware_host.quality.verdict import BRIGHT, DARK, POSITION_OFF
 from firmware_host.scan.entries import Story
 from firmware_host.scan.keeping import MISSED, Keeper, Place, Take, wants_again
 from firmware_host.scan.plan import Site
@@ -115,6 +115,18 @@ class Scan:
                     self._field(site, method)
                     progress(site)
             self._flush()
+        self._stop_in_another_light(row)
+
+    def _stop_in_another_light(self, row: Sequence[Site]) -> None:
+        """Where half a row differs in brightness from its neighbours, the lamp is not what it was: no row would fit."""
+        flags = [set(self._keeper.records[site.row, site.col].flags) for site in row]
+        if 2 * sum(bool(each & {DARK, BRIGHT}) for each in flags) >= len(row):
+            text = (
+                f"row {row[0].row}: its tiles are not as bright as those beside them: the lamp has changed; check it "
+                "and its supply, then go on with --resume"
+            )
+            self._note(Incident("light changed", text))
+            raise HardwareError(f"light: {text}")
 
     def _caught_up(self, row: Sequence[Site]) -> bool:
         """Wait for the judgement of the row; whether anything in it is to be mended."""

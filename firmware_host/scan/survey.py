@@ -26,12 +26,15 @@ class Survey:
 
     :param sites: fields to scan, in order; :param start_z_um: z of focus at the first of them.
     :param empty_views: how many views of empty glass the flat field comes from; 0: there were none, it is neutral.
+    :param brightest: the brightest view, and its mean level: the light is told by it later.
     """
 
     sites: list[Site]
     start_z_um: float
     flat_field: FlatField
     empty_views: int
+    brightest: Site
+    brightest_level: float
 
 
 def region_to_survey(profile: Profile, wanted: Region | None) -> Region:
@@ -53,7 +56,11 @@ def region_to_survey(profile: Profile, wanted: Region | None) -> Region:
 
 
 def survey(
-    scanner: Scanner, eye: Eye, sweep: ContrastSweep, region: Region, progress: Callable[[float], None]
+    scanner: Scanner,
+    eye: Eye,
+    sweep: ContrastSweep,
+    region: Region,
+    progress: Callable[[float], None],
 ) -> Survey:
     """Look at the region on a coarse grid, at one height: how much a view absorbs can be told at any defocus.
 
@@ -67,18 +74,11 @@ def survey(
     coarse = grid_sites(region, pitch_um, pitch_um)
     z = profile.axes.z
     scanner.stage.move_to(z_um=(z.soft_min_um + z.soft_max_um) / 2)
-    views: list[NDArray[np.float64]] = []
-    frames: dict[int, NDArray[np.uint8]] = {}
     # The corners of what the stage can reach are glass on almost every slide: they tell how bright glass is even
     # when the region is tissue all over.
     seen = serpentine(coarse)
     visits = [*seen, *_corners(scanner)]
-    for number, site in enumerate(visits):
-        frame = eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um))
-        views.append(view_means(frame.image))
-        frames[number] = frame.image
-        _keep_brightest(frames, views)
-        progress((number + 1) / len(visits))
+    views, frames = _views(scanner, eye, visits, progress)
     glass = empty_level(np.array(views))
     depth = absorbances(np.array(views), glass)
     threshold = profile.scan.tissue_absorbance
@@ -106,7 +106,32 @@ def survey(
     sites = [site for site in around if site in kept]
     darkest = [seen[int(index)] for index in np.argsort(-depth[: len(seen)], kind="stable")[:_FOCUS_TRIES]]
     start_z_um = _first_focus(scanner, eye, sweep, darkest, progress)
-    return Survey(sites, start_z_um, flat_field, len(empty))
+    levels = [float(view.mean()) for view in views]
+    brightest = int(np.argmax(levels))
+    return Survey(sites, start_z_um, flat_field, len(empty), visits[brightest], levels[brightest])
+
+
+def light_now(scanner: Scanner, eye: Eye, found: Survey) -> float:
+    """How bright the survey's brightest view is, compared with then."""
+    site = found.brightest
+    again = view_means(eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um)).image)
+    return float(again.mean()) / found.brightest_level
+
+
+_Views = tuple[list[NDArray[np.float64]], dict[int, NDArray[np.uint8]]]
+
+
+def _views(scanner: Scanner, eye: Eye, visits: list[Site], progress: Callable[[float], None]) -> _Views:
+    """Mean levels of each view, and the frames of the brightest ones by their number."""
+    views: list[NDArray[np.float64]] = []
+    frames: dict[int, NDArray[np.uint8]] = {}
+    for number, site in enumerate(visits):
+        frame = eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um))
+        views.append(view_means(frame.image))
+        frames[number] = frame.image
+        _keep_brightest(frames, views)
+        progress((number + 1) / len(visits))
+    return views, frames
 
 
 def _absorbance(scanner: Scanner, eye: Eye, site: Site, glass: NDArray[np.float64]) -> float:

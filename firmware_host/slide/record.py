@@ -50,8 +50,8 @@ class FieldRecord:
     :param first_true_move_um, true_error_um: known on the twin only: the move that would have been right then, and
         the tile's z minus the true focus.
     :param tile: the tile's file name in the scan's folder; empty when it was not saved.
-    :param sharpness, defocus_dof, exposure, seam_px: as `firmware_host.quality.verdict.Quality` has them; None where
-        there was too little to measure them by.
+    :param sharpness, defocus_dof, exposure, seam_px, steepness: as `firmware_host.quality.verdict.Quality` has them;
+        None where there was too little to measure them by.
     :param flags: what is wrong with the tile, by the names of `firmware_host.incidents`; none for a good one.
     :param retakes: how often the field was taken again; :param retaken_for: what was wrong with the takes before.
     """
@@ -78,6 +78,7 @@ class FieldRecord:
     flags: tuple[str, ...] = ()
     retakes: int = 0
     retaken_for: tuple[str, ...] = ()
+    steepness: float | None = None
 
     @property
     def seconds(self) -> float:

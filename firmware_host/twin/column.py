@@ -170,7 +170,9 @@ class OpticalColumn:
         return _View(
             spectra=spectra,
             layers_z_um=layers,
-            focus_z_um=None if detail_um is None else self._sharpest.near(middle_um + detail_um, spectra, layers),
+            focus_z_um=None
+            if detail_um is None
+            else self._sharpest.near(middle_um + detail_um, spectra, layers, matter.relief_um),
             shift=(
                 _ramp(np.fft.fftfreq(height)[:, None], top_px - row),
                 _ramp(np.fft.rfftfreq(width), left_px - column),

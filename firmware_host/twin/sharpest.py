@@ -6,6 +6,7 @@ colours focus at their own heights, and each stain counts in each colour by its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,10 +51,17 @@ class SharpestHeight:
         self._power = np.asarray(frequency.ravel()[self._at] ** 2, np.float32)
         self._radii = [each.ravel()[self._at] for each in radii]
 
-    def near(self, guess_um: float, spectra: Sequence[Sequence[Spectrum]], layers_z_um: Sequence[float]) -> float:
+    def near(
+        self,
+        guess_um: float,
+        spectra: Sequence[Sequence[Spectrum]],
+        layers_z_um: Sequence[float],
+        relief_um: float = 0.0,
+    ) -> float:
         """z of the highest sharpness within 2 DoF of a guess, um.
 
         :param spectra: by colour and layer; :param layers_z_um: z of focus of each layer.
+        :param relief_um: how much further it may be.
         """
         light = [
             [np.float32(share) * spectrum.ravel()[self._at] for spectrum in layers]
@@ -68,7 +76,7 @@ class SharpestHeight:
                     total += part * table[self._radii[colour]]
             return float((self._power * (total.real**2 + total.imag**2)).sum())
 
-        steps = round(_REACH_DOF / _COARSE_DOF)
+        steps = round(_REACH_DOF / _COARSE_DOF) + math.ceil(relief_um / self._dof_um / _COARSE_DOF)
         coarse = [guess_um + step * _COARSE_DOF * self._dof_um for step in range(-steps, steps + 1)]
         best = parabola_top(coarse, [sharpness(z) for z in coarse])
         fine = [best + step * _FINE_DOF * self._dof_um for step in (-1, 0, 1)]

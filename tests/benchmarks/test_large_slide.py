@@ -67,8 +67,8 @@ def test_around_the_square_there_is_glass(seen: Callable[[float, float], np.ndar
 
 
 def test_a_small_square_is_scanned_and_put_together_within_bounds(tmp_path: Path) -> None:
-    found = measured(0.45, tmp_path)
-    assert found.fields >= 6
+    found = measured(0.3, tmp_path)
+    assert found.fields >= 4
     assert 100 < found.assembly_mb < 300
     assert 200 < found.scan_mb < 800
     assert found.tile_bytes / found.fields > 50_000

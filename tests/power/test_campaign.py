@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.kills import batches, rows
-from benchmarks.power.interrupted import Outcome, slide_of
+from benchmarks.power.interrupted import SLIDES, Outcome, slide_of
 from benchmarks.power.verdict import Verdict
 from firmware_host.errors import ScannerError
 
@@ -23,6 +23,7 @@ def test_every_scan_is_in_one_batch_of_its_slide(first: int, scans: int) -> None
     drawn = list(batches(first, scans))
     assert sorted(number for batch in drawn for number in batch) == list(range(first, first + scans))
     assert all(len({slide_of(number) for number in batch}) == 1 for batch in drawn)
+    assert len({slide_of(batch[0]) for batch in drawn[:SLIDES]}) == min(len(drawn), SLIDES)
 
 
 def test_what_is_counted() -> None:

@@ -27,8 +27,8 @@ def process() -> Iterator[ProcessPoolExecutor]:
 
 
 def numbers(scans: int) -> list[int]:
-    """Of scans of the same slide."""
-    return [1 + SLIDES * number for number in range(scans)]
+    """Of scans of the slide with a fold: some of its fields are taken again."""
+    return [SLIDES - 1 + SLIDES * number for number in range(scans)]
 
 
 def test_killed_scans_end_as_if_nothing_had_happened(process: ProcessPoolExecutor) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.power.verdict import Verdict, compared, has_begun
+from benchmarks.power.verdict import Verdict, broken_promises, compared, has_begun
+from firmware_host.disk import LocalDisk
+from firmware_host.scan.journal import Journal
 
 GOOD = Verdict(lost=0, twice=0, changed=0, same_slide=True)
 OTHER = "its fields, or their order"
@@ -85,3 +87,24 @@ def test_a_scan_whose_first_line_is_damaged_has_not_begun(content: bytes, tmp_pa
     (tmp_path / "journal").write_bytes(content)
     assert not has_begun(tmp_path)
     assert not has_begun(tmp_path / "nowhere")
+
+
+def test_a_tile_that_the_journal_names_must_be_whole(tmp_path: Path) -> None:
+    """The last word on each field counts: one that was taken again has another tile."""
+    scanned(tmp_path)
+    journal = Journal(tmp_path / "journal", LocalDisk())
+    journal.append("begin")
+    checksums = [f"{zlib.crc32((tmp_path / f'tiles/{number}.jpg').read_bytes()):08x}" for number in range(3)]
+    journal.append("field", row=0, col=0, tile="tiles/gone.jpg", checksum=checksums[0])
+    for number, checksum in enumerate(checksums):
+        journal.append("field", row=0, col=number, tile=f"tiles/{number}.jpg", checksum=checksum)
+    assert broken_promises(tmp_path) == 0
+    (tmp_path / "tiles/1.jpg").write_bytes(b"half")
+    (tmp_path / "tiles/2.jpg").unlink()
+    assert broken_promises(tmp_path) == 2
+    journal.append("doubted", fields=[(0, 2)])
+    assert broken_promises(tmp_path) == 1
+
+
+def test_nothing_was_promised_before_the_first_line(tmp_path: Path) -> None:
+    assert broken_promises(tmp_path / "nowhere") == 0

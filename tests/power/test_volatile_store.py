@@ -65,6 +65,8 @@ def test_after_the_cut_nothing_is_kept_though_it_can_be_read() -> None:
     store.flush()
     assert store.read(0, 4) == b"late"
     assert left_by_a_cut(store)[:4] == bytes(4)
+    store.flush()
+    assert left_by_a_cut(store)[:4] == bytes(4)
 
 
 def test_the_power_goes_in_the_middle_of_the_write_that_was_named() -> None:

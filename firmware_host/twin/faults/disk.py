@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,8 @@ from pathlib import Path
 from firmware_host.clock import Clock
 from firmware_host.disk import Disk
 from firmware_host.twin.emulation import Emulation
-from firmware_host.twin.faults.fault import Chronicle, Onset
+from firmware_host.twin.faults.fault import Chronicle, Onset, strike_at
 from firmware_host.twin.faults.kinds import DiskError, DiskFault, DiskFull, DiskReadOnly, DiskSlow
-from firmware_host.twin.faults.motion import at
 
 _CODES: dict[type[DiskFault], int] = {DiskFull: errno.ENOSPC, DiskReadOnly: errno.EROFS, DiskError: errno.EIO}
 
@@ -60,17 +60,16 @@ class FaultyDisk:
 def slow_down(emulation: Emulation, faults: Sequence[DiskSlow], chronicle: Chronicle) -> None:
     """Writing costs more of the virtual clock while it lasts."""
     clock = emulation.clock
+
+    def begin(fault: DiskSlow) -> None:
+        chronicle.note(fault)
+        clock.work_takes("write", round(fault.by_s * 1e9))
+
     for fault in faults:
-        by_ns = round(fault.by_s * 1e9)
-
-        def begin(fault: DiskSlow = fault, by_ns: int = by_ns) -> None:
-            chronicle.note(fault)
-            clock.work_takes("write", by_ns)
-
-        at(clock, chronicle.time_ns(fault.at_s), begin)
+        strike_at(clock, chronicle.time_ns(fault.at_s), functools.partial(begin, fault))
         if fault.for_s is not None:
-            over_ns = chronicle.time_ns(fault.at_s + fault.for_s)
-            at(clock, over_ns, lambda by_ns=by_ns: clock.work_takes("write", -by_ns))  # type: ignore[misc]
+            end = functools.partial(clock.work_takes, "write", -round(fault.by_s * 1e9))
+            strike_at(clock, chronicle.time_ns(fault.at_s + fault.for_s), end)
 
 
 def _error(fault: DiskFault, path: Path) -> OSError:

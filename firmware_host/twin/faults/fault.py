@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from firmware_host.clock import Clock
+from firmware_host.clock import Clock, VirtualClock
 from firmware_host.profile_tables import Table
 
 Area = Literal["camera", "motion", "light", "slide", "disk", "machine"]
@@ -134,6 +135,14 @@ class Onset:
             return False
         since_ns = self._clock.now_ns() - self._began_ns
         return since_ns >= 0 and (self._fault.for_s is None or since_ns < self._fault.for_s * 1e9)
+
+
+def strike_at(clock: VirtualClock, time_ns: int, action: Callable[[], None]) -> None:
+    """Do it at that time of the clock; at once where that is past."""
+    if time_ns <= clock.now_ns():
+        action()
+    else:
+        clock.at(time_ns, action)
 
 
 def in_force(fault: Lasting, chronicle: Chronicle, time_ns: int) -> bool:

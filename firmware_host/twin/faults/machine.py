@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from firmware_host.health.memory import Memory
 from firmware_host.health.sensors import Readings, Sensors
 from firmware_host.inference.port import PatchModel
 from firmware_host.twin.emulation import Emulation
-from firmware_host.twin.faults.fault import Chronicle, Onset, in_force
+from firmware_host.twin.faults.fault import Chronicle, Onset, in_force, strike_at
 from firmware_host.twin.faults.kinds import (
     ClockJump,
     InferenceError,
@@ -23,7 +24,6 @@ from firmware_host.twin.faults.kinds import (
     InferenceStall,
     MemoryLow,
 )
-from firmware_host.twin.faults.motion import at
 
 _NONSENSE_DOF = 12.0  # as far as a network answers at all
 
@@ -32,13 +32,13 @@ Answer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 def strike(emulation: Emulation, faults: Sequence[ClockJump], chronicle: Chronicle) -> None:
     """The leaps, each in the wait that reaches its time."""
+
+    def leap(fault: ClockJump) -> None:
+        chronicle.note(fault)
+        emulation.clock.leap(round(fault.by_s * 1e9))
+
     for fault in faults:
-
-        def leap(fault: ClockJump = fault) -> None:
-            chronicle.note(fault)
-            emulation.clock.leap(round(fault.by_s * 1e9))
-
-        at(emulation.clock, chronicle.time_ns(fault.at_s), leap)
+        strike_at(emulation.clock, chronicle.time_ns(fault.at_s), functools.partial(leap, fault))
 
 
 class FaultySensors:

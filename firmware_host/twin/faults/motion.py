@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from firmware_host.clock import VirtualClock
 from firmware_host.profile_tables import AXES
 from firmware_host.twin.emulation import Emulation
-from firmware_host.twin.faults.fault import Chronicle, Fault, in_force
+from firmware_host.twin.faults.fault import Chronicle, Fault, in_force, strike_at
 from firmware_host.twin.faults.kinds import (
     Drift,
     DriverOverTemperature,
@@ -38,19 +37,7 @@ def strike(emulation: Emulation, faults: Sequence[Fault], chronicle: Chronicle) 
                 _slip(emulation, fault, chronicle)
             case Drift() | Vibration():
                 emulation.machine.pushes.append(_push(fault, chronicle))
-                _at(emulation.clock, chronicle, fault.at_s, _noting(fault, chronicle))
-
-
-def at(clock: VirtualClock, time_ns: int, action: Action) -> None:
-    """Do it at that time of the clock; at once where that is past."""
-    if time_ns <= clock.now_ns():
-        action()
-    else:
-        clock.at(time_ns, action)
-
-
-def _at(clock: VirtualClock, chronicle: Chronicle, at_s: float, action: Action) -> None:
-    at(clock, chronicle.time_ns(at_s), action)
+                strike_at(emulation.clock, chronicle.time_ns(fault.at_s), _noting(fault, chronicle))
 
 
 def _noting(fault: Fault, chronicle: Chronicle) -> Action:
@@ -80,9 +67,9 @@ def _stick(emulation: Emulation, fault: StuckLimitSwitch, chronicle: Chronicle) 
         chronicle.note(fault)
         axis.stick_switch(fault.reads == "closed")
 
-    _at(emulation.clock, chronicle, fault.at_s, begin)
+    strike_at(emulation.clock, chronicle.time_ns(fault.at_s), begin)
     if fault.for_s is not None:
-        _at(emulation.clock, chronicle, fault.at_s + fault.for_s, lambda: axis.stick_switch(None))
+        strike_at(emulation.clock, chronicle.time_ns(fault.at_s + fault.for_s), lambda: axis.stick_switch(None))
 
 
 def _hit(emulation: Emulation, fault: LimitHit, chronicle: Chronicle) -> None:
@@ -96,7 +83,7 @@ def _hit(emulation: Emulation, fault: LimitHit, chronicle: Chronicle) -> None:
     def moving() -> None:
         clock.at(clock.now_ns() + round(fault.into_ms * 1e6), hit)
 
-    _at(clock, chronicle, fault.at_s, lambda: clock.amid("move", moving))
+    strike_at(clock, chronicle.time_ns(fault.at_s), lambda: clock.amid("move", moving))
 
 
 def _overheat(emulation: Emulation, fault: DriverOverTemperature, chronicle: Chronicle) -> None:
@@ -107,9 +94,9 @@ def _overheat(emulation: Emulation, fault: DriverOverTemperature, chronicle: Chr
         driver.raise_fault()
 
     axis.jams.append(lambda time_ns: in_force(fault, chronicle, time_ns))
-    _at(emulation.clock, chronicle, fault.at_s, begin)
+    strike_at(emulation.clock, chronicle.time_ns(fault.at_s), begin)
     if fault.for_s is not None:
-        _at(emulation.clock, chronicle, fault.at_s + fault.for_s, driver.clear_fault)
+        strike_at(emulation.clock, chronicle.time_ns(fault.at_s + fault.for_s), driver.clear_fault)
 
 
 def _slip(emulation: Emulation, fault: ZSlips, chronicle: Chronicle) -> None:
@@ -117,7 +104,7 @@ def _slip(emulation: Emulation, fault: ZSlips, chronicle: Chronicle) -> None:
         chronicle.note(fault)
         emulation.machine.axes["z"].slip(emulation.clock.now_ns(), fault.um)
 
-    _at(emulation.clock, chronicle, fault.at_s, slip)
+    strike_at(emulation.clock, chronicle.time_ns(fault.at_s), slip)
 
 
 def _push(fault: Drift | Vibration, chronicle: Chronicle) -> Callable[[int], tuple[float, float, float]]:

@@ -5,6 +5,7 @@ Nothing here knows of focus: `firmware_host.twin.plane` blurs it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Stroke:
         if float(distance.min()) > 0:
             return None
         self.seen()
-        wavy = cloud(np.random.default_rng([self.seed, 43]), _WAVY_UM, 12, 400, 1.2)
+        wavy = _waves(self.seed)
         ragged = distance + 0.02 * self.width_um * _at(wavy, along, across, 0.5)
         ink = np.clip(0.5 - ragged / max(pitch_um, 3.0), 0, 1)
         ink *= np.clip(0.85 + 0.12 * _at(wavy, 0.02 * along, across, 3.0), 0.3, 1.2)
@@ -98,9 +99,7 @@ class Dirt:
         )
         for row in rows:
             for column in columns:
-                rng = np.random.Generator(np.random.PCG64([self.seed, 47, column % (1 << 32), row % (1 << 32)]))
-                for _ in range(rng.poisson(self.specks_per_mm2 * (_CELL_UM / 1e3) ** 2)):
-                    speck = rng.random(6)
+                for speck in _specks(self.seed, column, row, self.specks_per_mm2 * (_CELL_UM / 1e3) ** 2):
                     place_um = ((column + speck[0]) * _CELL_UM, (row + speck[1]) * _CELL_UM)
                     if math.dist(place_um, self.middle_um) < self.radius_um:
                         found = _draw(depth, x_um, y_um, pitch_um, place_um, speck) or found
@@ -110,12 +109,25 @@ class Dirt:
         return _passing(depth, (1.0, 1.05, 1.15))
 
 
+@functools.lru_cache(maxsize=4)
+def _waves(seed: int) -> Floats:
+    """A texture of 1 um a sample."""
+    return cloud(np.random.default_rng([seed, 43]), _WAVY_UM, 12, 400, 1.2)
+
+
+@functools.lru_cache(maxsize=4096)
+def _specks(seed: int, column: int, row: int, mean: float) -> tuple[list[float], ...]:
+    """Of one cell: six numbers each, 0 to 1: where in it, and how it is."""
+    rng = np.random.Generator(np.random.PCG64([seed, 47, column % (1 << 32), row % (1 << 32)]))
+    return tuple(rng.random((rng.poisson(mean), 6)).tolist())
+
+
 def _draw(
-    depth: Doubles, x_um: Doubles, y_um: Doubles, pitch_um: float, place_um: tuple[float, float], speck: Doubles
+    depth: Doubles, x_um: Doubles, y_um: Doubles, pitch_um: float, place_um: tuple[float, float], speck: list[float]
 ) -> bool:
     """A grain, or one time in sixteen a fibre, averaged where it is finer than the pitch; whether it is in view.
 
-    :param speck: six numbers, 0 to 1: where in its cell, and how it is.
+    :param speck: as `_specks` makes them.
     """
     is_fibre = speck[2] < 0.06
     half_um, long = (0.7 + 0.8 * speck[3], 15 + 50 * speck[4]) if is_fibre else (0.6 + 4 * speck[3] ** 3, 1 + speck[4])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from firmware_host.motion.axis import Axis
 from firmware_host.profile import Profile
@@ -22,18 +23,27 @@ def strike(emulation: Emulation, profile: Profile, faults: Sequence[Fault], chro
     for fault in faults:
         seen = _once(fault, chronicle)
         if isinstance(fault, BlankSlide):
-            column.cover(lambda below, seen=seen: Bare(below, pixel_um, seen))  # type: ignore[misc]
+            column.cover(partial(Bare, pixel_um=pixel_um, seen=seen))
         if not isinstance(fault, PlacedFault):
             continue
         middle_um = place_on_slide(emulation, profile, fault.x_um, fault.y_um)
         match fault:
             case Bubble():
-                air = (middle_um, fault.radius_um)
-                column.cover(lambda below, seen=seen, air=air: Airy(below, pixel_um, seen, *air))  # type: ignore[misc]
-                column.lay(Rim(middle_um, fault.radius_um, fault.height_um, seen))
+                radius_um = fault.radius_um
+                column.cover(partial(Airy, pixel_um=pixel_um, seen=seen, middle_um=middle_um, radius_um=radius_um))
+                column.lay(Rim(middle_um, radius_um, fault.height_um, seen))
             case Fold():
-                fold = (middle_um, math.radians(fault.angle_deg), fault.width_um, fault.up_um)
-                column.cover(lambda below, seen=seen, fold=fold: Folded(below, pixel_um, seen, *fold))  # type: ignore[misc]
+                column.cover(
+                    partial(
+                        Folded,
+                        pixel_um=pixel_um,
+                        seen=seen,
+                        middle_um=middle_um,
+                        angle=math.radians(fault.angle_deg),
+                        width_um=fault.width_um,
+                        up_um=fault.up_um,
+                    )
+                )
             case PenMark():
                 angle = math.radians(fault.angle_deg)
                 ink = (fault.length_um, fault.width_um, fault.height_um, fault.colour)

@@ -9,7 +9,7 @@ import pytest
 from fake_cv2 import FakeCv2
 from fake_picamera2 import FakePicamera2
 
-from firmware_host.camera.choice import open_camera
+from firmware_host.camera.choice import open_camera, reopener
 from firmware_host.camera.opencv import OpenCvCamera
 from firmware_host.camera.picamera2 import PiCamera
 from firmware_host.clock import VirtualClock
@@ -26,15 +26,23 @@ def test_the_profile_names_the_driver(
     table = emulated.camera.model_copy(update={"trigger": False, "source": "0"})
     monkeypatch.setitem(sys.modules, "cv2", FakeCv2(clock, table))  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "picamera2", FakePicamera2(clock, (table.width_px, table.height_px)))  # type: ignore[arg-type]
-    opened = open_camera(HardwareTable(gpio="gpiod", camera=camera), table, clock)  # type: ignore[arg-type]
+    hardware = HardwareTable(gpio="gpiod", camera=camera)  # type: ignore[arg-type]
+    opened = open_camera(hardware, table, clock)
     assert type(opened) is kind
     opened.close()
+    again = reopener(hardware, table, clock)
+    assert again is not None
+    reopened = again()
+    assert type(reopened) is kind
+    assert reopened is not opened
+    reopened.close()
 
 
 @pytest.mark.parametrize("camera", ["emulated", "replay"])
 def test_a_camera_that_is_not_there_is_not_opened_here(emulated: Profile, camera: str) -> None:
     with pytest.raises(ValueError, match="belong to an emulation"):
         open_camera(HardwareTable(gpio="emulated", camera=camera), emulated.camera, VirtualClock())  # type: ignore[arg-type]
+    assert reopener(HardwareTable(gpio="emulated", camera=camera), emulated.camera, VirtualClock()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

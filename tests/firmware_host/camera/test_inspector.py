@@ -97,6 +97,18 @@ def test_a_frame_from_before_the_stage_stood_still_is_stale_whatever_its_number(
     assert looking.inspector.flaw(frame, (10.0, 10.0, 300.0), 1000 * MS, 1100 * MS) is None
 
 
+def test_a_number_comes_once_until_the_camera_has_started_again() -> None:
+    looking, place = Looking(), (10.0, 10.0, 300.0)
+    assert looking.at(place, picture((4.0, 4.0, 0.0))) is None
+    looking.number = 0
+    flaw = looking.at(place, picture((4.0, 4.0, 0.0)))
+    assert flaw is not None
+    assert flaw.cause == "frame stale"
+    looking.number = 0
+    looking.inspector.restarted()
+    assert looking.at(place, picture((4.0, 4.0, 0.0))) is None
+
+
 def test_the_same_frame_at_the_same_place_does_no_harm() -> None:
     """As an emulated scanner whose noise goes by place shows it."""
     looking = Looking()

@@ -123,6 +123,19 @@ def test_a_camera_that_vanishes_is_waited_for(gone_s: float) -> None:
     assert bench.clock.booked_ns()["wait"] > 0.9 * gone_s * 1e9
 
 
+def test_that_it_is_back_is_told_even_if_its_first_frame_is_lost() -> None:
+    bench = started(Bench(only(STARTED + 3, fault="lower rows black"), lost_s=30.0))
+    bench.camera.gone_until_ns = bench.clock.now_ns() + 500 * MS
+    exposure = bench.steady.expose(bench.stage.go(5.0), 2.0)
+    assert bench.camera.asked == STARTED + 4, "three tries in vain, and the one that is spoilt"
+    bench.stage.go(6.0)
+    with pytest.raises(FrameLost):
+        exposure.read_out()
+    assert "camera back" not in bench.causes
+    bench.take(7.0)
+    assert bench.causes[-1] == "camera back"
+
+
 def test_a_stop_is_heeded_while_it_waits() -> None:
     bench = started(Bench(from_then_on("silent when read out"), lost_s=600.0))
     stopped_ns = bench.clock.now_ns() + 20_000 * MS
@@ -177,12 +190,16 @@ def test_a_lamp_that_comes_back_when_it_is_switched_goes_on() -> None:
     bench.light.works = False
     switch_on = bench.light.on
 
+    lit_ns = []
+
     def mended() -> None:
         bench.light.works = True
         switch_on()
+        lit_ns.append(bench.clock.now_ns())
 
     bench.light.on = mended  # type: ignore[method-assign]
     assert bench.is_good(bench.take(5.0))
+    assert bench.camera.not_before_ns[-1] > lit_ns[-1], "a frame from the dark may still lie in a queue"
     assert bench.causes == ["frame black"]
     assert bench.light.is_on
 

@@ -109,6 +109,7 @@ class Untrusty:
         self.spoils = spoils
         self.transmittance = 1.0
         self.asked = 0
+        self.not_before_ns: list[int] = []
         self.closed = False
         self.gone_until_ns = 0
         self.good: set[int] = set()  # ids of images that are what they should be
@@ -121,6 +122,7 @@ class Untrusty:
     def expose(self, not_before_ns: int, timeout_s: float) -> Exposure:
         fault = self.spoils(self.asked)
         self.asked += 1
+        self.not_before_ns.append(not_before_ns)
         if self._clock.now_ns() < self.gone_until_ns:
             self._clock.wait_until(self._clock.now_ns() + 100 * MS, "wait")
             raise HardwareError("camera: it is not there")

@@ -148,7 +148,7 @@ def test_a_wild_first_answer_does_not_make_tissue_blank() -> None:
     world = World(sharp=302.0)
     answers = iter([Estimate(12 * DOF, 9.0, 16, "uncertain"), Estimate(0.0, 0.0, 0, "blank")])
     result = run(world, 300.0, lambda _: next(answers))
-    assert (result.status, result.captures) == ("swept", 2 + 2 + 21 + 1)
+    assert (result.status, result.captures) == ("swept", 2 + 2 + 21 + 2)
     assert result.z_um == pytest.approx(302.0, abs=0.2)
     assert (result.predicted_um, result.patches) == (12 * DOF, 16), "the last prediction, not the blank pair"
 
@@ -158,7 +158,7 @@ def test_disagreement_is_asked_again_then_swept() -> None:
     result = run(world, 300.0, lambda _: Estimate(0.0, 9.0, 16, "uncertain"))
     assert result.status == "swept"
     assert result.z_um == pytest.approx(303.0, abs=0.2)
-    assert result.captures == 2 * (PROFILE.focus.max_repeats + 1) + 21 + 1
+    assert result.captures == 2 * (PROFILE.focus.max_repeats + 1) + 21 + 2, "the tile, and one below to judge it by"
 
 
 def test_when_nothing_helps_the_pivot_is_kept_and_flagged() -> None:

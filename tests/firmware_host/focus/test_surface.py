@@ -47,9 +47,9 @@ def test_the_near_count_more_than_the_far() -> None:
 def test_of_thousands_of_points_only_the_nearest_count() -> None:
     """A row of fields far away changes nothing, and neither does how many there are."""
     near, far = FocusSurface(500), FocusSurface(500)
+    for made in (near, far):
+        for number in range(16):
+            made.add(number % 4 * 230.0, number // 4 * 173.0, 300 + 0.01 * number)
     for column in range(3000):
         far.add(column * 230.0, 90_000.0, 900.0)
-    for surface in (near, far):
-        for number in range(16):
-            surface.add(number % 4 * 230.0, number // 4 * 173.0, 300 + 0.01 * number)
     assert far.predict(345, 300) == pytest.approx(near.predict(345, 300), abs=1e-9)

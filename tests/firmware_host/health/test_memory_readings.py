@@ -53,7 +53,16 @@ def group(folder: str, limit: str, used: int, inactive_file: int = 0) -> dict[st
         # beyond its limit
         ({"proc/self/cgroup": f"0::/{SERVICE}\n", **group(SERVICE, "1000000", 9_000_000)}, Memory(0, limited=True)),
         # the group is outside what this program sees
-        ({"proc/meminfo": MEMINFO, "proc/self/cgroup": "0::/../../other\n"}, Memory(1024)),
+        (
+            {
+                "proc/meminfo": MEMINFO,
+                "proc/self/cgroup": "0::/../../other\n",
+                "sys/fs/cgroup/cgroup.procs": "",
+                "sys/other/memory.max": "5",
+                "sys/other/memory.current": "4",
+            },
+            Memory(1024),
+        ),
         # version 1 alone: no group
         ({"proc/meminfo": MEMINFO, "proc/self/cgroup": "4:memory:/old\n"}, Memory(1024)),
     ],

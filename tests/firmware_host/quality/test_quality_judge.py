@@ -49,11 +49,12 @@ class Taken:
         return judge.judge(self.place, self.tile, self.shot, self.others)
 
 
-def take(place: Site, *heights_dof: float) -> Taken:
+def take(place: Site, *heights_dof: float, of: EmulatedField | None = None) -> Taken:
     """The field at these heights above focus, the first of them the tile's."""
-    shots = slide().shots(place, heights_dof)
+    view = of or slide()
+    shots = view.shots(place, heights_dof)
     assert shots is not None
-    return Taken(place, slide().flat_field.apply(shots[0].image), shots[0], shots[1:])
+    return Taken(place, view.flat_field.apply(shots[0].image), shots[0], shots[1:])
 
 
 @cache
@@ -109,6 +110,16 @@ def test_it_does_not_matter_which_focus_frames_there_are(others_dof: tuple[float
     for defocus_dof, blurred in ((0.0, False), (1.3, True), (-1.3, True)):
         taken = take(site(1, 1), defocus_dof, *(defocus_dof + apart for apart in others_dof))
         assert (verdict.BLURRED in taken.judged(judge).causes) == blurred
+
+
+def test_behind_a_stopped_down_condenser_the_judge_learns_how_detail_fades() -> None:
+    """At half the objective's aperture a tile that is too low would pass, were it not learnt."""
+    dim, judge = EmulatedField(PROFILE, SEED, coherence=0.5), QualityJudge(PROFILE)
+    for _ in range(4):
+        taken = take(site(1, 1), 0.1, -1.9, of=dim)
+        judge.remember(taken.place, taken.tile, taken.judged(judge))
+    for defocus_dof, causes in ((-1.3, (verdict.BLURRED,)), (0.1, ()), (1.3, (verdict.BLURRED,))):
+        assert take(site(1, 1), defocus_dof, defocus_dof - 2, of=dim).judged(judge).causes == causes
 
 
 def test_without_focus_frames_the_neighbours_tell(judge: QualityJudge) -> None:
@@ -194,6 +205,15 @@ def test_a_stage_that_has_lost_its_place_is_told(x_um: float, y_um: float, judge
     assert quality.seam_px == pytest.approx(np.hypot(x_um, y_um) / PROFILE.camera.pixel_um, abs=0.7)
 
 
+def test_of_a_blurred_tile_nothing_is_said_about_its_place(judge: QualityJudge) -> None:
+    """Nobody homes a stage for a blur. What has slipped besides shows when the field was taken again."""
+    place = site(1, 1)
+    taken = take(replace(place, x_um=place.x_um + 5), 2.0, 0.0)
+    causes = replace(taken, place=place).judged(judge).causes
+    assert verdict.BLURRED in causes
+    assert verdict.POSITION_OFF not in causes
+
+
 def test_another_field_in_its_place_is_told(judge: QualityJudge) -> None:
     assert verdict.SEAM_OFF in replace(take(site(0, 0), 0.0, -2.0), place=site(1, 1)).judged(judge).causes
 
@@ -206,6 +226,17 @@ def test_empty_glass_is_good_and_a_dim_lamp_shows_on_it() -> None:
     beside = replace(EMPTY, col=10, x_um=EMPTY.x_um + X_UM)
     again = slide().empty()
     assert judge.judge(beside, darker(slide().flat_field.apply(again)), Shot(0, again), []).causes == (verdict.DARK,)
+
+
+def test_a_dusty_sensor_does_not_make_empty_glass_blurred() -> None:
+    empty, spots = slide().empty(), np.zeros(slide().empty().shape[:2], bool)
+    y, x = np.mgrid[: spots.shape[0], : spots.shape[1]]
+    for row, col in ((100, 100), (230, 300), (300, 420), (420, 550)):
+        spots |= np.hypot(y - row, x - col) < 9
+    below, here = ((each * np.where(spots, 0.9, 1.0)[..., None]).astype(np.uint8) for each in (empty, slide().empty()))
+    tile = slide().flat_field.apply(here)
+    assert QualityJudge(PROFILE).judge(EMPTY, tile, Shot(2, here), [Shot(0, below)]).causes == ()
+    assert QualityJudge(PROFILE).judge(EMPTY, tile, Shot(2, here), []).causes == (verdict.NOT_JUDGED,)
 
 
 def test_a_tile_read_back_from_disk_serves_as_well(judge: QualityJudge) -> None:

@@ -38,20 +38,15 @@ def test_empty_glass_tells_nothing_of_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told_dof", "bias_dof"),
-    [
-        ([0.3, 0.3, 0.3], None),
-        ([0.3, 0.2, 0.4, 0.3], 0.3),
-        ([0.3, 0.2, 0.4, -4.0, 0.3], 0.3),
-        ([1.5, 1.4, 1.6, 1.5], 0.5),
-    ],
-    ids=["too few", "a thick slide", "one is out of focus", "all are out of focus"],
+    ("told", "steepness"),
+    [([0.7, 0.7, 0.7], None), ([0.7, 0.72, 0.68, 0.7], 0.7), ([0.7, 0.7, 0.7, 1.4, 0.7], 0.7)],
+    ids=["too few", "a stopped down condenser", "one is out of focus"],
 )
-def test_a_bias_is_what_most_tiles_share_and_never_much(told_dof: list[float], bias_dof: float | None) -> None:
+def test_how_quickly_detail_fades_is_learnt_of_most_tiles(told: list[float], steepness: float | None) -> None:
     memory = Memory()
-    for told in told_dof:
-        memory.add_defocus(told)
-    assert memory.bias_dof == (None if bias_dof is None else pytest.approx(bias_dof))
+    for each in told:
+        memory.add_steepness(each)
+    assert memory.steepness == (None if steepness is None else pytest.approx(steepness))
 
 
 def test_a_frame_is_a_repetition_only_elsewhere() -> None:

@@ -93,7 +93,7 @@ def test_the_journal_names_only_tiles_that_are_there_whole(scanned: tuple[Path, 
 
 def test_the_network_is_calibrated_on_the_slide_and_that_is_told(scanned: tuple[Path, dict[str, object]]) -> None:
     journal = (scanned[0] / "journal").read_text().splitlines()
-    calibration = json.loads(journal[1].split(" ", 1)[1])["calibration"]
+    calibration = json.loads(journal[1].split(" ", 1)[1])["calibration"]["line"]
     told = re.fullmatch(
         r"from [3-6] places; .* err by (\d\.\d\d) depths of field, by (\d\.\d\d) without.*", calibration
     )

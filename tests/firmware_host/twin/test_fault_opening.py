@@ -109,6 +109,18 @@ def test_the_truth_is_told_of_what_is_to_be_seen(tmp_path: Path) -> None:
     assert stale.exposure_start_ns > first.exposure_start_ns
 
 
+def test_a_camera_fails_on_this_machines_clock_too() -> None:
+    plan = FaultPlan((KINDS["frame-black"].model_validate({"at_count": 2}),))
+    scanner = open_with_faults(small_twin(target="grid"), 1, None, CancelToken(), True, plan)
+    try:
+        scanner.lamp.on()
+        frames = [scanner.camera.expose(scanner.clock.now_ns(), 10.0).read_out() for _ in range(2)]
+    finally:
+        scanner.close()
+    assert [frame.image.any() for frame in frames] == [True, False]
+    assert len(plan.struck) == 1
+
+
 @pytest.mark.parametrize("kind", [kind for kind, made in KINDS.items() if not made.in_real_time])
 def test_what_needs_the_virtual_clock_is_refused_in_real_time(kind: str) -> None:
     plan = FaultPlan((KINDS[kind].model_validate(NEEDED[kind]),))

@@ -14,10 +14,11 @@ from firmware_host.camera.port import Frame
 from firmware_host.cancel import CancelToken
 from firmware_host.focus.contrast import brenner
 from firmware_host.hardware import Scanner, over_emulation
+from firmware_host.patches import LUMINANCE
 from firmware_host.profile import Profile
 from firmware_host.twin.emulation import Emulation
 from firmware_host.twin.faults import slide
-from firmware_host.twin.faults.fault import Fault, FaultPlan
+from firmware_host.twin.faults.fault import Chronicle, Fault, FaultPlan
 from firmware_host.twin.faults.kinds import BlankSlide, Bubble, CoverslipDirt, Fold, PenMark
 from firmware_host.twin.faults.opening import open_with_faults
 from firmware_host.twin.faults.overlays import Dirt, Rim, Stroke
@@ -229,6 +230,22 @@ def test_a_fold_is_darker_and_its_truth_is_its_own_height(plain: Look) -> None:
     assert look.picture(0.0).mean() < 0.9 * plain.picture(0.0).mean()
     assert look.error_um(-4.0) == pytest.approx(0, abs=0.4)
     assert brenner(look.picture(-4.0)) > 1.5 * brenner(look.picture(0.0))
+
+
+@pytest.mark.parametrize("beside_um", [-20.0, 0.0, 20.0])
+def test_the_truth_at_a_folds_edge_is_the_sharpest_of_its_two_heights(beside_um: float) -> None:
+    profile = small_twin(repeatable=True)
+    emulation, plan = Emulation(profile, 1, None), FaultPlan((Fold(**MIDDLE, width_um=100.0, up_um=6.0, angle_deg=0),))
+    slide.strike(emulation, profile, plan.faults, Chronicle(plan, emulation.clock))
+    x_um, y_um = slide.place_on_slide(emulation, profile, 200.0, 250.0 + beside_um)
+    truth_um = emulation.column.focus_z_um(x_um, y_um)
+    assert truth_um is not None
+
+    def energy(z_um: float) -> float:
+        light = np.tensordot(LUMINANCE, emulation.column.transmittance(x_um, y_um, z_um), 1)
+        return float(sum((slope**2).sum() for slope in np.gradient(light)))
+
+    assert max(energy(truth_um + um) for um in np.arange(-7.0, 7.1, 0.5)) < 1.02 * energy(truth_um)
 
 
 def test_a_pen_mark_darkens_the_tissue_below_it_and_leaves_it_where_it_is(plain: Look) -> None:
