@@ -39,6 +39,7 @@ aberration of either sign (`benchmarks/quality.py`).
 """
 
 _ERROR = 0.10  # of a measured ratio, noise and the field's own unevenness
+_SHARPNESS, _SHARPNESS_ERROR = -2.5, 0.7  # `sharpness_of` a tile in focus, where no neighbour tells: -2.9 to -2.1 here
 _TISSUE_ERROR = 0.3  # of sharpness against neighbours: 0.03 to 0.13 between fields of one emulated slide
 _LEAST_PATCHES = 3
 _FEW_PATCHES, _UNCHANGED, _UNCHANGED_APART_DOF = 8, 0.15, 1.0  # so few, so alike in ln of energy, at such distances
@@ -74,9 +75,12 @@ def defocus_dof(
     unlikely = _unlikely(tile, others, at, np.array(steepness))
     if unlikely is None:
         return None
+    sharpness, error = sharpness_of(tile), _TISSUE_ERROR
+    if fallen is None and sharpness is not None:
+        fallen, error = sharpness - _SHARPNESS, _SHARPNESS_ERROR
     if fallen is not None:
         (coarse, coarse_error), (middle, middle_error) = (_fade(band, steepness * at) for band in (COARSE, MIDDLE))
-        error2 = _TISSUE_ERROR**2 + coarse_error**2 + middle_error**2
+        error2 = error**2 + coarse_error**2 + middle_error**2
         unlikely += (fallen - (middle - coarse)) ** 2 / error2 + np.log(error2)
     return float(at[int(np.argmin(unlikely))])
 

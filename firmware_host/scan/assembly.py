@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from firmware_host.errors import HardwareError, UsageError
@@ -40,8 +39,6 @@ def assemble(folder: Path, tell: Tell) -> ScanResult:
         raise UsageError(
             f"output {folder}: no tile was scanned; continue it with wsi-host scan --out {folder} --resume"
         )
-    for left in folder.glob(".levels-*"):
-        shutil.rmtree(left, ignore_errors=True)
     try:
         return _written(folder, story, profile, tell)
     except OSError as error:

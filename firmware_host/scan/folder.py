@@ -58,12 +58,12 @@ class ScanFolder:
 
     @classmethod
     def new(cls, path: Path, disk: Disk | None = None) -> ScanFolder:
-        """Make it. One that a scan left before it had begun is taken, too.
+        """Make it. One that a scan left before it had found its fields is taken, too.
 
         :raises UsageError: it holds something already, or cannot be made; nothing is written then.
         """
         try:
-            if path.exists() and not (path.is_dir() and _never_begun(path)):
+            if path.exists() and not (path.is_dir() and _has_nothing_to_lose(path)):
                 is_scan = (path / JOURNAL).exists()
                 what = "another scan; continue it with --resume, or" if is_scan else "something already;"
                 raise UsageError(f"output {path}: holds {what} choose another --out, or remove it first")
@@ -134,12 +134,12 @@ def checksum(content: bytes) -> str:
     return f"{zlib.crc32(content):08x}"
 
 
-def _never_begun(path: Path) -> bool:
-    """Whether nothing but what a scan makes before its first line is in the folder."""
+def _has_nothing_to_lose(path: Path) -> bool:
+    """Whether nothing but what a scan makes before it finds its fields is in the folder."""
     names = {entry.name for entry in path.iterdir()}
     if not names <= {"tiles", JOURNAL} or ("tiles" in names and any((path / "tiles").iterdir())):
         return False
-    return JOURNAL not in names or not read_journal(path / JOURNAL).entries
+    return JOURNAL not in names or not read_journal(path / JOURNAL).of("prepared")
 
 
 def _locked(path: Path) -> int:

@@ -10,7 +10,7 @@ from firmware_host.camera.choice import reopener
 from firmware_host.camera.port import Camera
 from firmware_host.camera.steady import SteadyCamera
 from firmware_host.cancel import CancelToken
-from firmware_host.errors import Cancelled, SafetyStop, ScannerError, warn
+from firmware_host.errors import Cancelled, HardwareError, SafetyStop, ScannerError, warn
 from firmware_host.hardware import Scanner
 from firmware_host.health.room import Room
 from firmware_host.health.watch import Watch
@@ -73,20 +73,26 @@ class Run:
         stopped: ScannerError | None = None
         try:
             scan, stopped = self._scanned()
+        except HardwareError as error:  # to be continued, with whatever there is
+            self._end(error)
+            raise
         except BaseException:
             if not self._is_prepared:
                 folder.discard()
             raise
         finally:
             self._scanner.close()
-        if stopped is not None:
-            cause = next(cause for kind, cause in _CAUSES if isinstance(stopped, kind))
-            self._attendance.keep(Incident(cause, str(stopped)))
-        self._logbook.end(stopped, self._watch.line())
+        self._end(stopped)
         if request.compare_sweep and stopped is None:
             for record in focused_by_sweep(request, scan.records, told):
                 self._logbook.log("compared", **asdict(record))
         return replace(assemble(folder.path, told), stopped=stopped)
+
+    def _end(self, stopped: ScannerError | None) -> None:
+        if stopped is not None:
+            cause = next(cause for kind, cause in _CAUSES if isinstance(stopped, kind))
+            self._attendance.keep(Incident(cause, str(stopped)))
+        self._logbook.end(stopped, self._watch.line())
 
     def _scanned(self) -> tuple[Scan, ScannerError | None]:
         """The scan, and why it ended early, if it did. :raises ScannerError: before anything was scanned."""

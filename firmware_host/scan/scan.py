@@ -72,6 +72,7 @@ class Scan:
         self._start_z_um = 0.0
         self._lost_rows = 0
         self._offset = Offset()
+        self._in_other_light: set[Place] = set()
 
     @property
     def records(self) -> list[FieldRecord]:
@@ -79,8 +80,12 @@ class Scan:
         return list(self._keeper.records.values())
 
     def recall(self, story: Story, since: Offset) -> None:
-        """Go on where an earlier session stopped. :param since: by how much the zero has moved since its end."""
+        """Go on where an earlier session stopped. :param since: by how much the zero has moved since its end.
+
+        What it left too dark or too bright is taken again, however often it was: the light may have been mended.
+        """
         self._keeper.recall(story.records, dict(story.takes))
+        self._in_other_light = {(each.row, each.col) for each in story.records if _is_unlit(each)}
         self._offset = Offset(story.moved.x_um, story.moved.y_um, story.moved.z_um).plus(since)
         for x_um, y_um, z_um in story.surface:
             self._surface.add(x_um, y_um, z_um + since.z_um)
@@ -111,7 +116,8 @@ class Scan:
         for method in (self._ways.focus, self._ways.carefully)[:MOST_RETAKES]:
             for site in row:
                 record = self._keeper.records[site.row, site.col]
-                if wants_again(record) and record.retakes < MOST_RETAKES:
+                has_more = record.retakes < MOST_RETAKES or (site.row, site.col) in self._in_other_light
+                if wants_again(record) and has_more:
                     self._field(site, method)
                     progress(site)
             self._flush()
@@ -119,8 +125,8 @@ class Scan:
 
     def _stop_in_another_light(self, row: Sequence[Site]) -> None:
         """Where half a row differs in brightness from its neighbours, the lamp is not what it was: no row would fit."""
-        flags = [set(self._keeper.records[site.row, site.col].flags) for site in row]
-        if 2 * sum(bool(each & {DARK, BRIGHT}) for each in flags) >= len(row):
+        records = [self._keeper.records[site.row, site.col] for site in row]
+        if 2 * sum(_is_unlit(record) for record in records) >= len(row):
             text = (
                 f"row {row[0].row}: its tiles are not as bright as those beside them: the lamp has changed; check it "
                 "and its supply, then go on with --resume"
@@ -214,6 +220,10 @@ def record_of(scanner: Scanner, site: Site, result: FocusResult, time_ns: dict[P
         true_error_um=error_um,
         tile="",
     )
+
+
+def _is_unlit(record: FieldRecord) -> bool:
+    return bool({DARK, BRIGHT} & set(record.flags))
 
 
 def _is_off(record: FieldRecord) -> bool:

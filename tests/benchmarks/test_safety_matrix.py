@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.safety import CAUSES, MOMENTS, strike
 
-FIELD_MS, CAMERA_MS, SENSORS_MS = 60, 2000, 5000
-"""The longest single wait of the loop; the camera's timeout; how often the sensors are asked."""
+FIELD_MS, CAMERA_MS, SENSORS_MS, LOST_MS = 60, 2000, 5000, 30_000
+"""The longest single wait of the loop; the camera's timeout; how often sensors are asked; how long a camera is waited for."""
 LAST_STEP_MS = {"camera lost": 2100, "over-temperature": SENSORS_MS}
-OFF_MS = {"camera lost": 2100 + CAMERA_MS, "over-temperature": SENSORS_MS + FIELD_MS}
+OFF_MS = {"camera lost": LOST_MS + 3 * CAMERA_MS, "over-temperature": SENSORS_MS + FIELD_MS}
 
 
 @pytest.mark.parametrize("moment", [MOMENTS[0], MOMENTS[7]], ids=lambda moment: moment.name)
