@@ -39,8 +39,8 @@ class Clock(Protocol):
         """
 
     @contextmanager
-    def caught_up(self, phase: Phase) -> Iterator[None]:
-        """Wait for all pieces that are worked on beside, in the body; the time is booked under `phase`."""
+    def caught_up(self, phase: Phase, but: int = 0) -> Iterator[None]:
+        """Wait, in the body, for all pieces that are worked on beside but the last so many; booked under `phase`."""
 
     def booked_ns(self) -> dict[Phase, int]:
         """Total time booked under each phase so far (a copy)."""
@@ -109,9 +109,9 @@ class VirtualClock:
         done.append(max(self._now_ns, done[-1] if done else 0) + self._work_ns.get(phase, 0))
 
     @contextmanager
-    def caught_up(self, phase: Phase) -> Iterator[None]:
+    def caught_up(self, phase: Phase, but: int = 0) -> Iterator[None]:
         yield
-        while self._done_ns[phase]:
+        while len(self._done_ns[phase]) > but:
             self.wait_until(self._done_ns[phase].popleft(), phase)
 
     def booked_ns(self) -> dict[Phase, int]:
@@ -154,7 +154,7 @@ class MonotonicClock:
             yield
 
     @contextmanager
-    def caught_up(self, phase: Phase) -> Iterator[None]:
+    def caught_up(self, phase: Phase, but: int = 0) -> Iterator[None]:  # noqa: ARG002
         with self.work(phase):
             yield
 

@@ -14,9 +14,6 @@ from PIL import Image
 from firmware_host.scan.folder import JOURNAL
 from firmware_host.scan.journal import read_journal
 
-_OF_HISTORY = {"exposure", "seam_px"}
-"""Measured against neighbours: as they were taken, or, after an interruption, as they were saved."""
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -25,7 +22,7 @@ class Verdict:
     :param lost: planned, and not in the table or without its tile; :param twice: more than once in the table.
     :param changed: the tile is not the same, byte for byte, or does not decode.
     :param same_slide: slide.tiff is the same, byte for byte.
-    :param table: the first difference of the tables, in what does not depend on history; empty where there is none.
+    :param table: the first difference of the tables, times excepted; empty where there is none.
     :param leftovers: files that an uninterrupted scan does not leave.
     """
 
@@ -100,7 +97,7 @@ def _difference(planned: list[dict[str, str]], found: list[dict[str, str]]) -> s
         return "its fields, or their order"
     for before, now in zip(planned, found, strict=True):
         for key in before:
-            if before[key] != now.get(key) and not key.endswith("_ms") and key not in _OF_HISTORY:
+            if before[key] != now.get(key) and not key.endswith("_ms"):
                 return f"field {before['row']},{before['col']}: {key} was {before[key]}, is {now.get(key)}"
     return ""
 

@@ -39,7 +39,7 @@ aberration of either sign (`benchmarks/quality.py`).
 """
 
 _ERROR = 0.10  # of a measured ratio, noise and the field's own unevenness
-_SHARPNESS, _SHARPNESS_ERROR = -2.5, 0.7  # `sharpness_of` a tile in focus, where no neighbour tells: -2.9 to -2.1 here
+_SHARPNESS, _SHARPNESS_ERROR = -2.5, 0.5  # `sharpness_of` a tile in focus, where no neighbour tells: -2.9 to -2.1 here
 _TISSUE_ERROR = 0.3  # of sharpness against neighbours: 0.03 to 0.13 between fields of one emulated slide
 _LEAST_PATCHES = 3
 _FEW_PATCHES, _UNCHANGED, _UNCHANGED_APART_DOF = 8, 0.15, 1.0  # so few, so alike in ln of energy, at such distances

@@ -29,7 +29,7 @@ from firmware_host.quality.verdict import Quality
 Image = NDArray[np.uint8]
 
 _MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.55, 0.4  # the second while a slide's steepness is unknown
-_MOST_FALL = 1.0  # in ln of sharpness below the neighbours', where focus frames tell nothing better
+_MOST_FALL = 0.8  # in ln of sharpness below the neighbours', where focus frames tell nothing better
 _MOST_FALL_ALONE = 0.6
 _LEAST_LIKENESS, _CERTAIN_LIKENESS = 0.35, 0.5
 _MOST_SEAM_UM, _MOST_SEAM_PX = 1.5, 3.0

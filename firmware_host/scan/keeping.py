@@ -74,7 +74,8 @@ class Keeper:
         """As if these fields had never been taken."""
         self._folder.log("doubted", fields=places)
         for place in places:
-            self.records.pop(place, None)
+            if (record := self.records.pop(place, None)) is not None:
+                self._folder.drop_tile(record.tile)
         if self._judge is not None:
             self._judge.forget(places)
 

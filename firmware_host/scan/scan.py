@@ -1,7 +1,7 @@
 """One scan from the survey to the last tile: row by row, field by field; what is not good is taken again.
 
-What is judged, written and journaled beside the loop is in `keeping`. A row ends when all that could be mended is: the
-loop waits there for the judgement of its last tiles.
+What is judged, written and journaled beside the loop is in `keeping`. A row is mended after the first field of the next
+one: by then all of it has been judged, and the loop need not wait.
 """
 
 from __future__ import annotations
@@ -103,25 +103,39 @@ class Scan:
             progress(Progress(done, len(sites), statistics.fmean(self._pace_s) * (len(sites) - done)))
 
         with self._writer:
+            unmended: list[list[Site]] = []
             for _, row in itertools.groupby(sites, key=lambda site: site.row):
-                self._row(list(row), one_more)
+                fields = list(row)
+                for number, site in enumerate(self._missing(fields)):
+                    self._field(site, self._ways.focus)
+                    one_more(site)
+                    if number == 0:
+                        self._mend(unmended, [site], one_more)
+                        unmended = []
+                unmended.append(fields)
+            self._mend(unmended, [], one_more)
 
-    def _row(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
-        for site in self._missing(row):
-            self._field(site, self._ways.focus)
-            progress(site)
-        if not self._caught_up(row):
-            return
-        self._find_lost_place(row, progress)
-        for method in (self._ways.focus, self._ways.carefully)[:MOST_RETAKES]:
-            for site in row:
-                record = self._keeper.records[site.row, site.col]
-                has_more = record.retakes < MOST_RETAKES or (site.row, site.col) in self._in_other_light
-                if wants_again(record) and has_more:
-                    self._field(site, method)
-                    progress(site)
+    def _mend(self, rows: Sequence[Sequence[Site]], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        """Take again what is not good in these rows. :param since: fields that were taken after them."""
+        self._flush(len(since))
+        for row in rows:
+            if not any(wants_again(self._keeper.records[site.row, site.col]) for site in row):
+                self._lost_rows = 0
+                continue
             self._flush()
-        self._stop_in_another_light(row)
+            self._find_lost_place(row, since, progress)
+            for method in (self._ways.focus, self._ways.carefully)[:MOST_RETAKES]:
+                for site in row:
+                    if self._may_be_better(site):
+                        self._field(site, method)
+                        progress(site)
+                self._flush()
+            self._stop_in_another_light(row)
+
+    def _may_be_better(self, site: Site) -> bool:
+        place = site.row, site.col
+        record = self._keeper.records[place]
+        return wants_again(record) and (record.retakes < MOST_RETAKES or place in self._in_other_light)
 
     def _stop_in_another_light(self, row: Sequence[Site]) -> None:
         """Where half a row differs in brightness from its neighbours, the lamp is not what it was: no row would fit."""
@@ -134,15 +148,10 @@ class Scan:
             self._note(Incident("light changed", text))
             raise HardwareError(f"light: {text}")
 
-    def _caught_up(self, row: Sequence[Site]) -> bool:
-        """Wait for the judgement of the row; whether anything in it is to be mended."""
-        self._flush()
-        return any(wants_again(self._keeper.records[site.row, site.col]) for site in row)
-
     def _missing(self, row: Sequence[Site]) -> list[Site]:
         return [site for site in row if (site.row, site.col) not in self._keeper.records]
 
-    def _find_lost_place(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
+    def _find_lost_place(self, row: Sequence[Site], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """Where the stage has lost its place, or the height of the tissue: find both again, and take the rest anew."""
         records = [self._keeper.records[site.row, site.col] for site in row]
         first = next((at for at, record in enumerate(records) if _is_off(record)), None)
@@ -162,11 +171,11 @@ class Scan:
             record = records[first]
             where = f"row {record.row}, col {record.col}"
             self._note(Incident("position lost", f"{where}: the stage is not where it should be; it is homed again"))
-            doubted = list(row[first:])
+            doubted = [*row[first:], *since]
         self._keeper.doubt([(site.row, site.col) for site in doubted])
-        since = self._ways.find_again(self.records)
-        self._offset = self._offset.plus(since)
-        self._surface.raise_by(since.z_um)
+        moved = self._ways.find_again(self.records)
+        self._offset = self._offset.plus(moved)
+        self._surface.raise_by(moved.z_um)
         for site in doubted:
             self._field(site, self._ways.focus)
             progress(site)
@@ -187,9 +196,10 @@ class Scan:
         others = [Shot(z_um, frame.image) for z_um, frame in result.others]
         self._writer.hand_over(self._keeper.piece(Take(record, result.frame.image, others)))
 
-    def _flush(self) -> None:
-        with self._scanner.clock.caught_up("write"):
-            self._writer.flush()
+    def _flush(self, but: int = 0) -> None:
+        """Wait until all fields are judged and written, but the last one or so."""
+        with self._scanner.clock.caught_up("write", but):
+            self._writer.flush(but)
 
 
 def surface_of(scanner: Scanner) -> FocusSurface:

@@ -69,9 +69,9 @@ class Writer:
                 self._pieces.append(piece)
                 self._changed.notify_all()
 
-    def flush(self) -> None:
-        """Return when all pieces are done. :raises ScannerError: as `hand_over`."""
-        self._wait_for(lambda: not self._pieces)
+    def flush(self, but: int = 0) -> None:
+        """Return when all pieces are done, but the last so many. :raises ScannerError: as `hand_over`."""
+        self._wait_for(lambda: len(self._pieces) <= but)
 
     def _wait_for(self, ready: Callable[[], bool]) -> None:
         while True:

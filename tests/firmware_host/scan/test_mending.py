@@ -1,0 +1,218 @@
+"""Rows are mended: what is not good is taken again, and of two takes the better one stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from firmware_host.camera.port import Frame
+from firmware_host.clock import VirtualClock
+from firmware_host.errors import HardwareError
+from firmware_host.focus.result import FocusResult
+from firmware_host.incidents import Incident
+from firmware_host.profile import Profile
+from firmware_host.quality.verdict import BRIGHT, DARK, NOT_JUDGED, POSITION_OFF, Quality
+from firmware_host.scan.folder import ScanFolder
+from firmware_host.scan.journal import read_journal
+from firmware_host.scan.keeping import Keeper
+from firmware_host.scan.light import FlatField
+from firmware_host.scan.plan import Site
+from firmware_host.scan.position import Offset
+from firmware_host.scan.scan import MOST_RETAKES, Scan, Ways
+
+BLURRED = "tile blurred"
+Script = dict[tuple[int, int], list[str | None]]
+
+
+class ScriptedJudge:
+    """Says of each take of a field what the script has for it; good where it has nothing more."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = {place: list(words) for place, words in script.items()}
+        self.forgotten: list[tuple[int, int]] = []
+
+    def judge(self, place: Any, *_: object) -> Quality:
+        words = self.script.get((place.row, place.col), [])
+        cause = words.pop(0) if words else None
+        reasons = () if cause is None else (Incident(cause, "as scripted"),)
+        return Quality(0.0, 0.0, 1.0, 0.0, reasons)
+
+    def remember(self, *_: object) -> None: ...
+
+    def forget(self, places: list[tuple[int, int]]) -> None:
+        self.forgotten += places
+
+
+class Scene:
+    """Three rows of four fields, without any hardware."""
+
+    def __init__(self, profile: Profile, out: Path, script: Script, statuses: dict[tuple[int, int], str] | None = None):
+        self.sites = [Site(row, col, 100.0 * col, 100.0 * row) for row in range(3) for col in range(4)]
+        self.visits: list[tuple[int, int]] = []
+        self.careful: list[tuple[int, int]] = []
+        self.said: list[Incident] = []
+        self.homings: list[int] = []
+        self.judge = ScriptedJudge(script)
+        self.folder = ScanFolder.new(out)
+        self.folder.log("begin")
+        flat = FlatField.neutral((8, 8))
+        self.keeper = Keeper(self.folder, flat, self.judge, None, 90, 0.02)  # type: ignore[arg-type]
+        clock = VirtualClock(work_ns={"write": 6_000_000})
+        self._statuses = statuses or {}
+        parts: Any = type("Parts", (), {"profile": profile, "clock": clock, "truth": None})()
+        ways = Ways(Focus(self, self.visits), Focus(self, self.careful), self.find_again)
+        self.scan = Scan(parts, ways, self.keeper, self.said.append)
+
+    def status_at(self, place: tuple[int, int]) -> str:
+        return self._statuses.pop(place, "focused")
+
+    def find_again(self, records: Any) -> Offset:
+        self.homings.append(len(records))
+        return Offset()
+
+    def run(self) -> None:
+        self.scan.run(self.sites, 50.0, lambda _: None)
+
+    def flags(self) -> dict[tuple[int, int], tuple[str, ...]]:
+        return {(each.row, each.col): each.flags for each in self.scan.records if each.flags}
+
+    def tiles(self) -> set[str]:
+        return {path.name for path in (self.folder.path / "tiles").iterdir()}
+
+
+class Focus:
+    def __init__(self, scene: Scene, visits: list[tuple[int, int]]) -> None:
+        self._scene, self._visits = scene, visits
+
+    def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
+        place = round(y_um / 100), round(x_um / 100)
+        self._visits.append(place)
+        image = np.full((8, 8, 3), 100 + len(self._visits), np.uint8)
+        frame = Frame(image, 0, 1, len(self._visits))
+        status: Any = self._scene.status_at(place)
+        return FocusResult(frame, pivot_um, 0.0, 0.0, 9, 2, status, None, pivot_um)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "scan"
+
+
+def test_without_faults_each_field_is_taken_once(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {})
+    scene.run()
+    assert scene.visits == [(site.row, site.col) for site in scene.sites]
+    assert scene.careful == scene.homings == scene.said == []
+
+
+def test_what_is_bad_is_taken_again_after_the_first_field_of_the_next_row(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(0, 2): [BLURRED]})
+    scene.run()
+    assert scene.visits[:7] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (0, 2), (1, 1)]
+    assert scene.flags() == {}
+    assert "r000_c002_2.jpg" in scene.tiles()
+    assert "r000_c002.jpg" not in scene.tiles(), "the worse take is not kept"
+    assert {each.retakes for each in scene.scan.records if (each.row, each.col) == (0, 2)} == {1}
+
+
+def test_the_second_time_it_is_taken_with_care_and_then_flagged(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(2, 1): [BLURRED] * 9})
+    scene.run()
+    assert scene.visits.count((2, 1)) == 2
+    assert scene.careful == [(2, 1)]
+    assert scene.flags() == {(2, 1): (BLURRED,)}
+    assert next(each.retakes for each in scene.scan.records if each.flags) == MOST_RETAKES
+
+
+def test_of_two_takes_the_better_one_stays(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, 1): [BLURRED, "frame damaged", None]}, {(1, 1): "focused"})
+    scene.keeper._judge.judge = _worse_each_time(scene.judge.judge)  # type: ignore[union-attr, method-assign]
+    scene.run()
+    kept = next(each for each in scene.scan.records if (each.row, each.col) == (1, 1))
+    assert kept.tile == "tiles/r001_c001.jpg"
+    assert kept.retakes == MOST_RETAKES
+    assert {name for name in scene.tiles() if "r001_c001" in name} == {"r001_c001.jpg"}
+
+
+def _worse_each_time(judge: Any) -> Any:
+    takes = {"n": 0}
+
+    def judged(place: Any, *rest: object) -> Quality:
+        quality: Quality = judge(place, *rest)
+        if (place.row, place.col) != (1, 1):
+            return quality
+        takes["n"] += 1
+        return replace(quality, reasons=(Incident(BLURRED, "scripted"),) * takes["n"])
+
+    return judged
+
+
+def test_what_cannot_be_judged_is_flagged_and_not_taken_again(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(0, 0): [NOT_JUDGED]})
+    scene.run()
+    assert scene.visits.count((0, 0)) == 1
+    assert scene.flags() == {(0, 0): (NOT_JUDGED,)}
+
+
+def test_a_lost_place_is_found_and_all_since_is_taken_again(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, 2): [POSITION_OFF], (1, 3): [POSITION_OFF]})
+    scene.run()
+    assert scene.homings == [6], "the four of the first row and two of the second are trusted"
+    assert scene.visits[8:13] == [(2, 0), (1, 2), (1, 3), (2, 0), (2, 1)]
+    assert scene.judge.forgotten == [(1, 2), (1, 3), (2, 0)]
+    assert scene.flags() == {}
+    assert [each.cause for each in scene.said] == ["position lost"]
+    assert len(scene.scan.records) == 12
+
+
+def test_a_place_that_is_lost_again_and_again_ends_the_scan(emulated: Profile, out: Path) -> None:
+    script: Script = {(row, 0): [POSITION_OFF] * 9 for row in range(3)}
+    scene = Scene(emulated, out, script)
+    scene.sites = [Site(row, col, 100.0 * col, 100.0 * row) for row in range(9) for col in range(2)]
+    scene.judge.script = {(row, 0): [POSITION_OFF] * 9 for row in range(9)}
+    with pytest.raises(HardwareError, match="lost its place in 4 rows in succession"):
+        scene.run()
+    assert len(scene.homings) == 4
+
+
+def test_a_lost_height_is_looked_for_from_the_switches(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {}, {(1, 0): "predicted", (1, 1): "predicted", (1, 2): "predicted"})
+    scene.run()
+    assert scene.homings == [6]
+    assert [each.cause for each in scene.said] == ["focus lost"]
+    assert {each.status for each in scene.scan.records} == {"focused"}
+
+
+def test_a_lamp_that_has_changed_stops_the_scan_and_is_tried_again_after_it(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, col): [DARK] * 9 for col in range(4)})
+    with pytest.raises(HardwareError, match="row 1: its tiles are not as bright"):
+        scene.run()
+    assert [each.cause for each in scene.said] == ["light changed"]
+    scene.folder.release()
+    past = read_journal(out / "journal")
+    records = [each for each in past.of("field") if each["row"] == 1 and each["retakes"] == MOST_RETAKES]
+    assert len(records) == 4
+
+
+def test_a_single_bright_tile_does_not_stop_it(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, 1): [BRIGHT] * 9})
+    scene.run()
+    assert scene.flags() == {(1, 1): (BRIGHT,)}
+
+
+def test_the_journal_tells_the_same_as_the_scan(emulated: Profile, out: Path) -> None:
+    """What a later session would know: the last take of each, how often it was taken, what is doubted."""
+    scene = Scene(emulated, out, {(0, 1): [BLURRED, BLURRED], (1, 2): [POSITION_OFF], (2, 3): [BLURRED] * 9})
+    scene.run()
+    past = read_journal(out / "journal")
+    again = {(each["row"], each["col"]): each for each in past.of("field")}
+    for record in scene.scan.records:
+        entry = again[record.row, record.col]
+        assert (entry["tile"], tuple(entry["flags"]), entry["retakes"]) == (record.tile, record.flags, record.retakes)
+        assert (out / record.tile).exists()
+    assert scene.tiles() == {Path(record.tile).name for record in scene.scan.records}
+    assert past.of("doubted") == [{"fields": [[1, 2], [1, 3], [2, 0]]}]
