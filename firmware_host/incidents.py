@@ -67,8 +67,8 @@ RESPONSES: dict[str, Response] = {
         "a stop that tells how to go on",
     ),
     "light changed": Response(
-        "half the tiles of a row, taken twice again, are not as bright as their neighbours; or a view is not as bright "
-        "at the end of the survey as it was at its beginning",
+        "four tiles in succession, or a whole row, are darker than those before, or brighter, though taken again; or a "
+        "view is not as bright at the end of the survey as it was at its beginning",
         "the survey is made again, at most twice; a scan stops safely",
         "a warning; an error that names the lamp and tells how to go on",
     ),

@@ -125,9 +125,11 @@ class QualityJudge:
             if seam is None:
                 continue
             usual = self._memory.usual(direction)
-            if seam.likeness is None or seam.likeness >= _CERTAIN_LIKENESS:
+            if tile.quality.is_good and (seam.likeness is None or seam.likeness >= _CERTAIN_LIKENESS):
                 self._memory.add_seam(direction, seam)
             brightness = seam.brightness / usual.brightness
+            # A neighbour in another light is told of by its own exposure: what follows it is in that light, too.
+            against = 1.0 if tile.quality.is_good else tile.quality.exposure or 1.0
             found.append(
                 (
                     direction,
@@ -135,7 +137,7 @@ class QualityJudge:
                         seam.right_px - usual.right_px,
                         seam.down_px - usual.down_px,
                         seam.likeness,
-                        brightness if after else 1 / brightness,
+                        against * (brightness if after else 1 / brightness),
                     ),
                 )
             )

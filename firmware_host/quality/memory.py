@@ -70,7 +70,10 @@ class Memory:
             self._tiles.pop(place, None)
 
     def neighbours(self, place: Place) -> list[tuple[Direction, bool, Remembered]]:
-        """Good tiles beside a field: in which direction, and whether the field comes after them in it."""
+        """Good tiles beside a field, and those that are only too dark or too bright.
+
+        In which direction, and whether the field comes after them in it.
+        """
         found: list[tuple[Direction, bool, Remembered]] = []
         sides: tuple[tuple[Direction, int, int], ...] = (
             ("across", 0, -1),
@@ -80,7 +83,7 @@ class Memory:
         )
         for direction, rows, columns in sides:
             tile = self._tiles.get((place.row + rows, place.col + columns))
-            if tile is not None and tile.quality.is_good:
+            if tile is not None and tile.quality.shows_what_is_there:
                 found.append((direction, rows + columns < 0, tile))
         return found
 

@@ -45,6 +45,11 @@ class Quality:
         return _BEYOND_MENDING.issuperset(self.causes)
 
     @property
+    def shows_what_is_there(self) -> bool:
+        """Whether others may be laid beside it: it is good, or only too dark or too bright."""
+        return (_BEYOND_MENDING | {DARK, BRIGHT}).issuperset(self.causes)
+
+    @property
     def verdict(self) -> Verdict:
         """Whether taking it again may help; what has been taken often enough is flagged all the same."""
         if not self.reasons:

@@ -99,6 +99,7 @@ class Keeper:
             defocus_dof=quality.defocus_dof,
             exposure=quality.exposure,
             seam_px=quality.seam_px,
+            steepness=quality.steepness,
             flags=flags,
         )
         return judged, corrected, quality
@@ -112,11 +113,12 @@ class Keeper:
         before = self.records.get(place)
         number = self._takes.get(place, 0) + 1
         retakes = 0 if before is None else before.retakes + 1
+        why = () if before is None else tuple(dict.fromkeys((*before.retaken_for, *before.flags)))
         if before is not None and _worse(record, before):
-            kept = replace(before, retakes=retakes)
+            kept = replace(before, retakes=retakes, retaken_for=why)
             self._folder.log("field", checksum=self._folder.checksums[before.tile], **asdict(kept))
         else:
-            kept = replace(record, retakes=retakes, tile=tile_name(*place, number))
+            kept = replace(record, retakes=retakes, retaken_for=why, tile=tile_name(*place, number))
             size = self._folder.save_tile(kept.tile, corrected, self._jpeg_quality)
             self._folder.log("field", checksum=self._folder.checksums[kept.tile], **asdict(kept))
             if self._room is not None:
@@ -159,7 +161,9 @@ def recall_tiles(judge: QualityJudge, records: Sequence[FieldRecord], folder: Pa
         if record.row >= last - 1:
             with Image.open(folder / record.tile) as image:
                 tile = np.asarray(image.convert("RGB"))
-            quality = Quality(record.sharpness, record.defocus_dof, record.exposure, record.seam_px)
+            quality = Quality(
+                record.sharpness, record.defocus_dof, record.exposure, record.seam_px, steepness=record.steepness
+            )
             reasons = tuple(Incident(cause, "before") for cause in record.flags if cause != MISSED)
             judge.recall(record, tile, replace(quality, reasons=reasons))
 

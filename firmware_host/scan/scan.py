@@ -31,6 +31,7 @@ _PACE_FIELDS = 20  # the last ones, whose mean time tells how long the rest will
 _REACH_FIELDS = 2.5  # how far the focus surface looks, in fields
 MOST_RETAKES = 2
 _LOST_FIELDS = 3  # in a row without focus: the height is lost
+_UNLIT_FIELDS = 4  # in succession in a row, too dark or too bright though taken three times
 _LOST_ROWS = 4  # in succession, in which the stage lost its place: something is wrong with it
 
 
@@ -138,15 +139,15 @@ class Scan:
         return wants_again(record) and (record.retakes < MOST_RETAKES or place in self._in_other_light)
 
     def _stop_in_another_light(self, row: Sequence[Site]) -> None:
-        """Where half a row differs in brightness from its neighbours, the lamp is not what it was: no row would fit."""
+        """Where tile after tile is darker than those before, or brighter, the lamp is not what it was."""
         records = [self._keeper.records[site.row, site.col] for site in row]
-        if 2 * sum(_is_unlit(record) for record in records) >= len(row):
-            text = (
-                f"row {row[0].row}: its tiles are not as bright as those beside them: the lamp has changed; check it "
-                "and its supply, then go on with --resume"
-            )
-            self._note(Incident("light changed", text))
-            raise HardwareError(f"light: {text}")
+        for cause in (DARK, BRIGHT):
+            runs = itertools.groupby(records, key=lambda record: cause in record.flags)
+            longest = max((len(list(run)) for off, run in runs if off), default=0)
+            if longest >= min(_UNLIT_FIELDS, max(len(row), 2)):
+                text = f"row {row[0].row}: {cause}, {longest} in succession: the lamp has changed"
+                self._note(Incident("light changed", text))
+                raise HardwareError(f"light: {text}; check it and its supply, then go on with --resume")
 
     def _missing(self, row: Sequence[Site]) -> list[Site]:
         return [site for site in row if (site.row, site.col) not in self._keeper.records]

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.safety import CAUSES, MOMENTS, strike
 
 FIELD_MS, CAMERA_MS, SENSORS_MS, LOST_MS = 60, 2000, 5000, 30_000
-"""The longest single wait of the loop; the camera's timeout; how often sensors are asked; how long a camera is waited for."""
+"""The longest wait of the loop; the camera's timeout; how often sensors are asked; a lost camera is waited for."""
 LAST_STEP_MS = {"camera lost": 2100, "over-temperature": SENSORS_MS}
 OFF_MS = {"camera lost": LOST_MS + 3 * CAMERA_MS, "over-temperature": SENSORS_MS + FIELD_MS}
 
