@@ -67,9 +67,10 @@ RESPONSES: dict[str, Response] = {
         "a stop that tells how to go on",
     ),
     "light changed": Response(
-        "four tiles in succession, or a whole row, are darker than those before, or brighter, though taken again; or a "
-        "view is not as bright at the end of the survey as it was at its beginning",
-        "the survey is made again, at most twice; a scan stops safely",
+        "four tiles in succession, or most of a row, are darker than those before, or brighter, though taken again; or "
+        "a view is not as bright at the end of the survey as it was at its beginning",
+        "looks at the brightest view of the survey: in another light it stops safely, in the same one the row is taken "
+        "again; the survey is made again, at most twice",
         "a warning; an error that names the lamp and tells how to go on",
     ),
     "position lost": Response(

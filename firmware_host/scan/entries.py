@@ -68,6 +68,7 @@ class Prepared(_Checked):
     """What homing, survey and calibration found; the scan follows from it.
 
     :param sites: row, col, x um, y um of each field, in order; :param flat_field: terms of `FlatField`.
+    :param brightest: x um, y um and level of the brightest view.
     :param arithmetic: of the network that was chosen; :param network: why. None where none is asked.
     """
 
@@ -75,6 +76,7 @@ class Prepared(_Checked):
     start_z_um: Um
     flat_field: list[list[float]] | None
     empty_views: int
+    brightest: tuple[Um, Um, Annotated[float, Field(gt=0, le=255)]]
     arithmetic: Literal["int8", "fp32", "tensorrt"] | None
     network: str | None
     calibration: Calibrated | None

@@ -25,13 +25,13 @@ from firmware_host.scan.entries import Calibrated, Prepared
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.plan import Region, Site
 from firmware_host.scan.request import ScanRequest
-from firmware_host.scan.survey import Survey, light_now, survey
+from firmware_host.scan.scan import SAME_LIGHT
+from firmware_host.scan.survey import BrightestView, Survey, light_now, survey
 
 HOMING, NETWORK, SURVEY = "homing", "choosing the network", "looking for tissue"
 """What is told of these steps. The first two take long in one piece."""
 
 _LIGHT_TRIES = 3
-_SAME_LIGHT = 0.04  # of the level of a view, which noise and the stage change by some thousandths
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Setup:
     sites: list[Site]
     start_z_um: float
     flat_field: FlatField
+    brightest: BrightestView
     method: FocusMethod
     sweep: ContrastSweep
     eye: Eye
@@ -73,8 +74,8 @@ class Preparation:
         for _ in range(_LIGHT_TRIES):
             found = survey(self._scanner, self._eye, self._sweep, region, lambda share: self._tell(SURVEY, share, None))
             setup = self._method_for(found, network)
-            change = light_now(self._scanner, self._eye, found)
-            if abs(change - 1) <= _SAME_LIGHT:
+            change = light_now(self._scanner, self._eye, found.brightest)
+            if abs(change - 1) <= SAME_LIGHT:
                 return setup
             text = f"survey: the light is {change:.2f} times as bright as it was at its beginning; it is made again"
             self._note(Incident("light changed", text))
@@ -110,17 +111,17 @@ class Preparation:
         self.home()
         shape = (profile.camera.height_px, profile.camera.width_px)
         sites = [Site(*site) for site in known.sites]
-        flat_field = FlatField(shape, known.flat_field)
+        flat_field, brightest = FlatField(shape, known.flat_field), BrightestView(*known.brightest)
         network = None if known.arithmetic is None else self._network(known.arithmetic)
         if network is None:
-            return Setup(sites, known.start_z_um, flat_field, self._sweep, self._sweep, self._eye, known)
+            return Setup(sites, known.start_z_um, flat_field, brightest, self._sweep, self._sweep, self._eye, known)
         estimator = self._estimator(network)
         if known.calibration is not None:
             said = known.calibration
             code = None if said.code is None else np.array(said.code, np.float32)
             estimator = estimator.calibrated(code, Correction(said.offset_dof, said.up, said.down))
         method = self._two_shots(estimator)
-        return Setup(sites, known.start_z_um, flat_field, method, self._sweep, self._eye, known)
+        return Setup(sites, known.start_z_um, flat_field, brightest, method, self._sweep, self._eye, known)
 
     def home(self) -> None:
         self._tell(HOMING, 0.0, None)
@@ -168,12 +169,15 @@ class Preparation:
                 "start_z_um": found.start_z_um,
                 "flat_field": None if terms is None else [list(each) for each in terms],
                 "empty_views": found.empty_views,
+                "brightest": (found.brightest.x_um, found.brightest.y_um, found.brightest.level),
                 "arithmetic": None if network is None else network.name,
                 "network": None if network is None else network.line(),
                 "calibration": calibration,
             }
         )
-        return Setup(found.sites, found.start_z_um, found.flat_field, method, self._sweep, self._eye, entry)
+        return Setup(
+            found.sites, found.start_z_um, found.flat_field, found.brightest, method, self._sweep, self._eye, entry
+        )
 
 
 def sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:

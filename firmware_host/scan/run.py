@@ -27,7 +27,7 @@ from firmware_host.scan.position import Offset, PositionCheck
 from firmware_host.scan.preparation import Preparation, Setup
 from firmware_host.scan.request import ScanRequest, ScanResult
 from firmware_host.scan.scan import Scan, Ways
-from firmware_host.scan.survey import region_to_survey
+from firmware_host.scan.survey import light_now, region_to_survey
 from firmware_host.slide.record import FieldRecord
 
 POSITION = "finding the position again"
@@ -163,9 +163,15 @@ class Run:
             preparation.home()
             return self._moved(check, records)
 
+        ways = Ways(
+            setup.method,
+            setup.sweep,
+            find_again,
+            lambda: light_now(self._scanner, setup.eye, setup.brightest),
+        )
         scan = Scan(
             self._scanner,
-            Ways(setup.method, setup.sweep, find_again),
+            ways,
             keeper,
             self._attendance.note,
             self._trouble.mend,

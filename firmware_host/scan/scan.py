@@ -32,6 +32,7 @@ _REACH_FIELDS = 2.5  # how far the focus surface looks, in fields
 MOST_RETAKES = 2
 _LOST_FIELDS = 3  # in a row without focus: the height is lost
 _UNLIT_FIELDS = 4  # in succession in a row, too dark or too bright though taken three times
+SAME_LIGHT = 0.04  # of the level of a view, which noise and the stage change by some thousandths
 _LOST_ROWS = 4  # in succession, in which the stage lost its place: something is wrong with it
 
 
@@ -51,11 +52,13 @@ class Ways:
     :param focus: a field, as usual; :param carefully: one that was not good twice.
     :param find_again: homes the stage, and says by how much its zero has moved since, given the fields that can be
         trusted.
+    :param light_now: how bright the lamp is, compared with when the survey was made.
     """
 
     focus: FocusMethod
     carefully: FocusMethod
     find_again: Callable[[Sequence[FieldRecord]], Offset]
+    light_now: Callable[[], float]
 
 
 class Scan:
@@ -131,23 +134,53 @@ class Scan:
                         self._field(site, method)
                         progress(site)
                 self._flush()
-            self._stop_in_another_light(row)
+            self._settle_light(row, progress)
+            self._take_anew([site for site in since if self._had_no_neighbour(site)], progress)
+
+    def _had_no_neighbour(self, site: Site) -> bool:
+        """Whether a field could not be laid beside those before it, as they were not good then."""
+        return self._keeper.records[site.row, site.col].exposure is None
 
     def _may_be_better(self, site: Site) -> bool:
         place = site.row, site.col
         record = self._keeper.records[place]
         return wants_again(record) and (record.retakes < MOST_RETAKES or place in self._in_other_light)
 
-    def _stop_in_another_light(self, row: Sequence[Site]) -> None:
-        """Where tile after tile is darker than those before, or brighter, the lamp is not what it was."""
+    def _settle_light(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        """Where tile after tile is darker than those before, or brighter: stop in another light; else take all anew.
+
+        For then it is those before that were taken in another one.
+        """
+        cause = self._unlit(row)
+        if cause is None:
+            return
+        change = self._ways.light_now()
+        if abs(change - 1) > SAME_LIGHT:
+            text = f"row {row[0].row}: {cause} one after the other: the light is {change:.2f} times what it was"
+            self._note(Incident("light changed", text))
+            raise HardwareError(f"light: {text}; check the lamp and its supply, then go on with --resume")
+        self._note(Incident("light changed", f"row {row[0].row}: {cause} one after the other; the row is taken again"))
+        self._take_anew(row, progress)
+
+    def _unlit(self, row: Sequence[Site]) -> str | None:
+        """What is wrong with the light of so many fields of the row in succession that it is not the slide."""
         records = [self._keeper.records[site.row, site.col] for site in row]
         for cause in (DARK, BRIGHT):
             runs = itertools.groupby(records, key=lambda record: cause in record.flags)
             longest = max((len(list(run)) for off, run in runs if off), default=0)
-            if longest >= min(_UNLIT_FIELDS, max(len(row), 2)):
-                text = f"row {row[0].row}: {cause}, {longest} in succession: the lamp has changed"
-                self._note(Incident("light changed", text))
-                raise HardwareError(f"light: {text}; check it and its supply, then go on with --resume")
+            if longest >= min(_UNLIT_FIELDS, max(len(row) - 1, 2)):
+                return cause
+        return None
+
+    def _take_anew(self, sites: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        """As if they had never been taken."""
+        if not sites:
+            return
+        self._keeper.doubt([(site.row, site.col) for site in sites])
+        for site in sites:
+            self._field(site, self._ways.focus)
+            progress(site)
+        self._flush()
 
     def _missing(self, row: Sequence[Site]) -> list[Site]:
         return [site for site in row if (site.row, site.col) not in self._keeper.records]
@@ -173,14 +206,12 @@ class Scan:
             where = f"row {record.row}, col {record.col}"
             self._note(Incident("position lost", f"{where}: the stage is not where it should be; it is homed again"))
             doubted = [*row[first:], *since]
-        self._keeper.doubt([(site.row, site.col) for site in doubted])
-        moved = self._ways.find_again(self.records)
+        places = {(site.row, site.col) for site in doubted}
+        trusted = [record for record in self.records if (record.row, record.col) not in places]
+        moved = self._ways.find_again(trusted)
         self._offset = self._offset.plus(moved)
         self._surface.raise_by(moved.z_um)
-        for site in doubted:
-            self._field(site, self._ways.focus)
-            progress(site)
-        self._flush()
+        self._take_anew(doubted, progress)
 
     def _field(self, site: Site, method: FocusMethod) -> None:
         pivot_um = self._surface.predict(site.x_um, site.y_um)
@@ -247,5 +278,5 @@ def _out_of_focus(record: FieldRecord) -> bool:
 
 def _lost_height(records: Sequence[FieldRecord]) -> bool:
     """Whether so many fields in succession, all of them with tissue, were not focused."""
-    runs = itertools.groupby(records, key=_out_of_focus)
+    runs = itertools.groupby(records, key=lambda record: _out_of_focus(record) and record.retakes == 0)
     return any(out and len(list(run)) >= _LOST_FIELDS for out, run in runs)

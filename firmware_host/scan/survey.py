@@ -21,20 +21,28 @@ _FOCUS_TRIES = 6
 
 
 @dataclass(frozen=True)
+class BrightestView:
+    """Where the slide is brightest, and the mean level of that view, 0 to 255."""
+
+    x_um: float
+    y_um: float
+    level: float
+
+
+@dataclass(frozen=True)
 class Survey:
     """What the coarse pass found.
 
     :param sites: fields to scan, in order; :param start_z_um: z of focus at the first of them.
     :param empty_views: how many views of empty glass the flat field comes from; 0: there were none, it is neutral.
-    :param brightest: the brightest view, and its mean level: the light is told by it later.
+    :param brightest: the light is told by it later.
     """
 
     sites: list[Site]
     start_z_um: float
     flat_field: FlatField
     empty_views: int
-    brightest: Site
-    brightest_level: float
+    brightest: BrightestView
 
 
 def region_to_survey(profile: Profile, wanted: Region | None) -> Region:
@@ -107,15 +115,15 @@ def survey(
     darkest = [seen[int(index)] for index in np.argsort(-depth[: len(seen)], kind="stable")[:_FOCUS_TRIES]]
     start_z_um = _first_focus(scanner, eye, sweep, darkest, progress)
     levels = [float(view.mean()) for view in views]
-    brightest = int(np.argmax(levels))
-    return Survey(sites, start_z_um, flat_field, len(empty), visits[brightest], levels[brightest])
+    at = int(np.argmax(levels))
+    brightest = BrightestView(visits[at].x_um, visits[at].y_um, levels[at])
+    return Survey(sites, start_z_um, flat_field, len(empty), brightest)
 
 
-def light_now(scanner: Scanner, eye: Eye, found: Survey) -> float:
+def light_now(scanner: Scanner, eye: Eye, view: BrightestView) -> float:
     """How bright the survey's brightest view is, compared with then."""
-    site = found.brightest
-    again = view_means(eye.look(scanner.stage.move_to(x_um=site.x_um, y_um=site.y_um)).image)
-    return float(again.mean()) / found.brightest_level
+    again = view_means(eye.look(scanner.stage.move_to(x_um=view.x_um, y_um=view.y_um)).image)
+    return float(again.mean()) / view.level
 
 
 _Views = tuple[list[NDArray[np.float64]], dict[int, NDArray[np.uint8]]]
