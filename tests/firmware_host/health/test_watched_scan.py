@@ -89,7 +89,7 @@ def test_it_stops_by_name_and_the_slide_is_written(scanned: tuple[Path, Any, lis
 def test_journal_and_report_tell_of_it(scanned: tuple[Path, Any, list[dict[str, str]]]) -> None:
     out = scanned[0]
     entries = [json.loads(line.split(" ", 1)[1]) for line in (out / "journal").read_text().splitlines()]
-    found = [entry["found"] for entry in entries if entry["event"] == "health"]
+    found = [entry["text"] for entry in entries if entry.get("cause") == "processor hot"]
     assert len(found) == 2
     assert found[0].startswith("the scan pauses: processor at 84 C")
     assert found[1].startswith("the scan stops: processor at 95 C")
