@@ -72,7 +72,7 @@ class QualityJudge:
         reasons = self._damage(place, raw, shot, others)
         if reasons:
             return Quality(None, None, None, None, tuple(_named(place, reasons)))
-        seams = self._seams(place, borders_of(light, self._overlap))
+        seams, learnt = self._seams(place, borders_of(light, self._overlap))
         exposure, seam_px, reasons = self._joined(seams)
         for cause, why in ((verdict.BRIGHT, too_bright(light, exposure)), (verdict.DARK, too_dark(light, exposure))):
             if why is not None:
@@ -83,7 +83,13 @@ class QualityJudge:
             reasons = [(cause, why) for cause, why in reasons if cause != verdict.POSITION_OFF]
         reasons += blur
         return Quality(
-            focus.sharpness, focus.defocus_dof, exposure, seam_px, tuple(_named(place, reasons)), focus.steepness
+            focus.sharpness,
+            focus.defocus_dof,
+            exposure,
+            seam_px,
+            tuple(_named(place, reasons)),
+            focus.steepness,
+            learnt,
         )
 
     def remember(self, place: Place, tile: Image, quality: Quality) -> None:
@@ -94,16 +100,12 @@ class QualityJudge:
         """Tiles, (row, col), that nothing is to be judged against any more."""
         self._memory.forget(places)
 
-    def recall(self, place: Place, tile: Image, quality: Quality) -> None:
-        """Remember a tile read back from disk, with the figures of its record; in the order in which they were taken.
-
-        The last two rows are enough.
-        """
-        borders = borders_of(light_of(tile), self._overlap)
-        self._seams(place, borders)
-        if quality.steepness is not None:
-            self._memory.add_steepness(quality.steepness)
-        self._memory.keep(place, quality, borders)
+    def learn(self, steepness: float | None, seams: Sequence[tuple[Direction, Seam]]) -> None:
+        """What an earlier session's judgement of one take told of all tiles; in the order of the takes."""
+        for direction, seam in seams:
+            self._memory.add_seam(direction, seam)
+        if steepness is not None:
+            self._memory.add_steepness(steepness)
 
     def _damage(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> list[tuple[str, str]]:
         again = [self._memory.repeats(print_of(each.image), place, each.z_um) for each in (*others, shot)]
@@ -112,9 +114,11 @@ class QualityJudge:
             return [(verdict.DAMAGED, why)]
         return [(verdict.REPEATED, "the camera delivered this frame before, elsewhere")] if again[-1] else []
 
-    def _seams(self, place: Place, borders: Borders) -> list[tuple[Direction, Seam]]:
-        """The seams with good neighbours, less what is usual in their direction."""
-        found = []
+    def _seams(
+        self, place: Place, borders: Borders
+    ) -> tuple[list[tuple[Direction, Seam]], tuple[tuple[Direction, Seam], ...]]:
+        """The seams with good neighbours, less what is usual in their direction; and those that tell what is usual."""
+        found, learnt = [], []
         for direction, after, tile in self._memory.neighbours(place):
             x_um, y_um = place.x_um - tile.place.x_um, place.y_um - tile.place.y_um
             right, down = self._camera.view_px(x_um, y_um)
@@ -127,6 +131,7 @@ class QualityJudge:
             usual = self._memory.usual(direction)
             if tile.quality.is_good and (seam.likeness is None or seam.likeness >= _CERTAIN_LIKENESS):
                 self._memory.add_seam(direction, seam)
+                learnt.append((direction, seam))
             brightness = seam.brightness / usual.brightness
             # A neighbour in another light is told of by its own exposure: what follows it is in that light, too.
             against = 1.0 if tile.quality.is_good else tile.quality.exposure or 1.0
@@ -141,7 +146,7 @@ class QualityJudge:
                     ),
                 )
             )
-        return found
+        return found, tuple(learnt)
 
     def _joined(self, seams: list[tuple[Direction, Seam]]) -> tuple[float | None, float | None, list[tuple[str, str]]]:
         """(exposure, seam in px, what is wrong) of all seams together."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from firmware_host.incidents import Incident
+from firmware_host.quality.seams import Seam
 
 Verdict = Literal["ok", "retake", "flag"]
 
@@ -26,6 +27,7 @@ class Quality:
     :param seam_px: how far it lies from where its neighbours and the stage say, the worst of its seams, pixels.
     :param reasons: what is wrong, in words for the user; none for a good tile.
     :param steepness: how quickly detail fades on this slide, as this tile tells it (`defocus.steepness_in_focus`).
+    :param seams: those by which it is told how seams usually are, with their directions.
     """
 
     sharpness: float | None
@@ -34,6 +36,7 @@ class Quality:
     seam_px: float | None
     reasons: tuple[Incident, ...] = ()
     steepness: float | None = None
+    seams: tuple[tuple[str, Seam], ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -100,6 +100,18 @@ class Doubted(_Checked):
     fields: list[tuple[int, int]]
 
 
+class Lesson(_Checked):
+    """What one take told of all fields, whether it was kept or not.
+
+    :param found: x, y, z of its focus, um; None: it was not in focus. :param steepness, seams: as
+        `firmware_host.quality.verdict.Quality` has them.
+    """
+
+    found: tuple[Um, Um, Um] | None
+    steepness: float | None
+    seams: list[tuple[Literal["across", "down"], float, float, float | None, float]]
+
+
 @dataclass(frozen=True)
 class Told:
     """An incident, as the journal tells it."""
@@ -127,6 +139,7 @@ class Story:
     records: Sequence[FieldRecord]
     checksums: Mapping[str, str]
     takes: Mapping[tuple[int, int], int]
+    lessons: Sequence[Lesson]
     surface: Sequence[tuple[float, float, float]]
     moved: Moved
     incidents: Sequence[Told]
@@ -153,16 +166,18 @@ def story_of(past: Past, where: Path) -> Story:
     checksums: dict[str, str] = {}
     takes: Counter[tuple[int, int]] = Counter()
     surface: list[tuple[float, float, float]] = []
+    lessons: list[Lesson] = []
     moved = Moved(x_um=0, y_um=0, z_um=0, how="")
     for entry in past.entries:
         if entry.event == "field":
-            record, checksum = _field(entry.values, where)
+            record, checksum, lesson = _field(entry.values, where)
+            lessons.append(lesson)
             place = record.row, record.col
             takes[place] += 1
             records[place] = record
             checksums[record.tile] = checksum
-            if record.status in ("focused", "swept"):
-                surface.append((record.x_um, record.y_um, record.z_um))
+            if lesson.found is not None:
+                surface.append(lesson.found)
         elif entry.event == "doubted":
             for place in _checked(Doubted, entry.values, where).fields:
                 records.pop(place, None)
@@ -172,6 +187,8 @@ def story_of(past: Past, where: Path) -> Story:
             moved = Moved(
                 x_um=moved.x_um + step.x_um, y_um=moved.y_um + step.y_um, z_um=moved.z_um + step.z_um, how=step.how
             )
+    # A session that was interrupted while it compared is followed by one that compares anew.
+    compared = {(each.row, each.col): each for each in (_field(v, where)[0] for v in past.of("compared"))}
     last = past.entries[-1]
     ends = past.of("end") + past.of("stopped")
     path = {(row, col): at for at, (row, col, _, _) in enumerate(prepared[-1].sites)} if prepared else {}
@@ -181,6 +198,7 @@ def story_of(past: Past, where: Path) -> Story:
         records=sorted(records.values(), key=lambda record: path.get((record.row, record.col), len(path))),
         checksums=checksums,
         takes=takes,
+        lessons=lessons,
         surface=surface,
         moved=moved,
         incidents=[Told(str(v.get("cause", "")), str(v.get("text", ""))) for v in past.of("incident")],
@@ -188,7 +206,7 @@ def story_of(past: Past, where: Path) -> Story:
         ended=bool(past.of("end")),
         stopped=str(last.values.get("reason", "")) if last.event == "stopped" else "",
         board=str(ends[-1].get("board", "")) if ends else "",
-        compared=[_field(values, where)[0] for values in past.of("compared")],
+        compared=list(compared.values()),
     )
 
 
@@ -196,8 +214,9 @@ _RECORD = TypeAdapter(FieldRecord)
 _NAME = TypeAdapter(Annotated[str, Field(pattern=_TILE)])
 
 
-def _field(values: dict[str, Any], where: Path) -> tuple[FieldRecord, str]:
+def _field(values: dict[str, Any], where: Path) -> tuple[FieldRecord, str, Lesson]:
     values = dict(values)
+    lesson = _checked(Lesson, values.pop("lesson", {"found": None, "steepness": None, "seams": []}), where)
     checksum = str(values.pop("checksum", ""))
     try:
         record = _RECORD.validate_python(values)
@@ -205,7 +224,7 @@ def _field(values: dict[str, Any], where: Path) -> tuple[FieldRecord, str]:
             _NAME.validate_python(record.tile)
     except ValidationError as error:
         raise _not_as_written(where, "field", error) from error
-    return record, checksum
+    return record, checksum, lesson
 
 
 def _checked(kind: type[_Entry], values: dict[str, Any], where: Path) -> _Entry:

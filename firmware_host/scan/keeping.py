@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,7 +16,9 @@ from firmware_host.health.room import Room
 from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
 from firmware_host.quality.judge import QualityJudge, Shot
+from firmware_host.quality.seams import Seam
 from firmware_host.quality.verdict import NOT_JUDGED, Quality
+from firmware_host.scan.entries import Story
 from firmware_host.scan.folder import ScanFolder, tile_name
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.light import Image as Pixels
@@ -114,21 +117,38 @@ class Keeper:
         number = self._takes.get(place, 0) + 1
         retakes = 0 if before is None else before.retakes + 1
         why = () if before is None else tuple(dict.fromkeys((*before.retaken_for, *before.flags)))
+        lesson = _lesson(record, quality)
         if before is not None and _worse(record, before):
             kept = replace(before, retakes=retakes, retaken_for=why)
-            self._folder.log("field", checksum=self._folder.checksums[before.tile], **asdict(kept))
+            self._folder.log("field", checksum=self._folder.checksums[before.tile], lesson=lesson, **asdict(kept))
         else:
             kept = replace(record, retakes=retakes, retaken_for=why, tile=tile_name(*place, number))
             size = self._folder.save_tile(kept.tile, corrected, self._jpeg_quality)
-            self._folder.log("field", checksum=self._folder.checksums[kept.tile], **asdict(kept))
+            saved = _decoded(self._folder.path / kept.tile)
+            self._folder.log("field", checksum=self._folder.checksums[kept.tile], lesson=lesson, **asdict(kept))
             if self._room is not None:
                 self._room.wrote(size)
             if before is not None:
                 self._folder.drop_tile(before.tile)
             if self._judge is not None and quality is not None:
-                self._judge.remember(record, corrected, quality)
+                self._judge.remember(record, saved, quality)
         self._takes[place] = number
         self.records[place] = kept
+
+
+def _lesson(record: FieldRecord, quality: Quality | None) -> dict[str, Any]:
+    """What a take tells of all fields, whether it is kept or not; see `entries.Lesson`."""
+    return {
+        "found": (record.x_um, record.y_um, record.z_um) if record.status in ("focused", "swept") else None,
+        "steepness": None if quality is None else quality.steepness,
+        "seams": [] if quality is None else [(direction, *astuple(seam)) for direction, seam in quality.seams],
+    }
+
+
+def _decoded(tile: Path) -> Pixels:
+    """As a later session will see it."""
+    with Image.open(tile) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 class _Piece:
@@ -154,18 +174,21 @@ def judge_of(profile: Profile) -> QualityJudge | None:
         return None
 
 
-def recall_tiles(judge: QualityJudge, records: Sequence[FieldRecord], folder: Path) -> None:
-    """Show the judge the tiles of the last two rows, which later ones touch."""
+def recall_tiles(judge: QualityJudge, story: Story, folder: Path) -> None:
+    """Show the judge the tiles of the last two rows, which later ones touch, and tell it what all takes told it."""
+    for lesson in story.lessons:
+        seams = [
+            (direction, Seam(right_px, down_px, likeness, brightness))
+            for direction, right_px, down_px, likeness, brightness in lesson.seams
+        ]
+        judge.learn(lesson.steepness, seams)
+    records = story.records
     last = max((record.row for record in records), default=0)
     for record in records:
         if record.row >= last - 1:
-            with Image.open(folder / record.tile) as image:
-                tile = np.asarray(image.convert("RGB"))
-            quality = Quality(
-                record.sharpness, record.defocus_dof, record.exposure, record.seam_px, steepness=record.steepness
-            )
+            quality = Quality(record.sharpness, record.defocus_dof, record.exposure, record.seam_px)
             reasons = tuple(Incident(cause, "before") for cause in record.flags if cause != MISSED)
-            judge.recall(record, tile, replace(quality, reasons=reasons))
+            judge.remember(record, _decoded(folder / record.tile), replace(quality, reasons=reasons))
 
 
 def wants_again(record: FieldRecord) -> bool:

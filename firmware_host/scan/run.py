@@ -82,10 +82,10 @@ class Run:
             raise
         finally:
             self._scanner.close()
-        self._end(stopped)
         if request.compare_sweep and stopped is None:
             for record in focused_by_sweep(request, scan.records, told):
                 self._logbook.log("compared", **asdict(record))
+        self._end(stopped)
         return replace(assemble(folder.path, told), stopped=stopped)
 
     def _end(self, stopped: ScannerError | None) -> None:
@@ -181,7 +181,7 @@ class Run:
             self._folder.checksums.update(story.checksums)
             scan.recall(story, self._moved(check, story.records))
             if judge is not None:
-                recall_tiles(judge, story.records, self._folder.path)
+                recall_tiles(judge, story, self._folder.path)
         return scan
 
     def _moved(self, check: PositionCheck, records: Sequence[FieldRecord]) -> Offset:

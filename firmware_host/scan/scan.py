@@ -110,10 +110,14 @@ class Scan:
             unmended: list[list[Site]] = []
             for _, row in itertools.groupby(sites, key=lambda site: site.row):
                 fields = list(row)
-                for number, site in enumerate(self._missing(fields)):
-                    self._field(site, self._ways.focus)
-                    one_more(site)
-                    if number == 0:
+                missing = self._missing(fields)
+                for site in fields:
+                    if site in missing:
+                        self._field(site, self._ways.focus)
+                        one_more(site)
+                    if site is fields[0]:  # an earlier session may have taken it, and no more
+                        if site not in missing:
+                            self._flush()
                         self._mend(unmended, [site], one_more)
                         unmended = []
                 unmended.append(fields)
@@ -128,9 +132,9 @@ class Scan:
                 continue
             self._flush()
             self._find_lost_place(row, since, progress)
-            for method in (self._ways.focus, self._ways.carefully)[:MOST_RETAKES]:
+            for retakes, method in enumerate((self._ways.focus, self._ways.carefully)[:MOST_RETAKES]):
                 for site in row:
-                    if self._may_be_better(site):
+                    if self._may_be_better(site, retakes):
                         self._field(site, method)
                         progress(site)
                 self._flush()
@@ -141,10 +145,12 @@ class Scan:
         """Whether a field could not be laid beside those before it, as they were not good then."""
         return self._keeper.records[site.row, site.col].exposure is None
 
-    def _may_be_better(self, site: Site) -> bool:
+    def _may_be_better(self, site: Site, retakes: int) -> bool:
+        """:param retakes: that have been made of every field that needs them, in this session or an earlier one."""
         place = site.row, site.col
         record = self._keeper.records[place]
-        return wants_again(record) and (record.retakes < MOST_RETAKES or place in self._in_other_light)
+        in_other_light = record.retakes >= MOST_RETAKES and place in self._in_other_light
+        return wants_again(record) and (record.retakes == retakes or in_other_light)
 
     def _settle_light(self, row: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """Where tile after tile is darker than those before, or brighter: stop in another light; else take all anew.

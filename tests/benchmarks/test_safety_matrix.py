@@ -11,10 +11,12 @@ import pytest
 
 from benchmarks.safety import CAUSES, MOMENTS, strike
 
-FIELD_MS, CAMERA_MS, SENSORS_MS, LOST_MS = 60, 2000, 5000, 30_000
-"""The longest wait of the loop; the camera's timeout; how often sensors are asked; a lost camera is waited for."""
+FIELD_MS, SENSORS_MS = 60, 5000
+"""The longest single wait of the loop; how often the sensors are asked."""
+CAMERA_MS, LOST_MS, LAMP_MS = 2000, 30_000, 100
+"""The camera's timeout; how long one that is lost is waited for; until the lamp shines evenly."""
 LAST_STEP_MS = {"camera lost": 2100, "over-temperature": SENSORS_MS}
-OFF_MS = {"camera lost": LOST_MS + 3 * CAMERA_MS, "over-temperature": SENSORS_MS + FIELD_MS}
+OFF_MS = {"camera lost": LOST_MS + 3 * CAMERA_MS + LAMP_MS, "over-temperature": SENSORS_MS + FIELD_MS}
 
 
 @pytest.mark.parametrize("moment", [MOMENTS[0], MOMENTS[7]], ids=lambda moment: moment.name)

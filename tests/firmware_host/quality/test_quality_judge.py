@@ -243,7 +243,8 @@ def test_a_tile_read_back_from_disk_serves_as_well(judge: QualityJudge) -> None:
     for taken, quality in _scanned()[1]:
         stream = io.BytesIO()
         Image.fromarray(taken.tile).save(stream, "JPEG", quality=90, subsampling=0)
-        recalled.recall(taken.place, np.asarray(Image.open(stream)), quality)
+        recalled.learn(quality.steepness, quality.seams)
+        recalled.remember(taken.place, np.asarray(Image.open(stream)), quality)
     before, after = good().judged(judge), good().judged(recalled)
     assert after.causes == ()
     assert after.defocus_dof == before.defocus_dof
