@@ -96,6 +96,8 @@ class Scan:
 
     def run(self, sites: Sequence[Site], start_z_um: float, progress: Callable[[Progress], None]) -> None:
         """Scan those of the sites that are not scanned yet; the first search starts around `start_z_um`."""
+        if missing := self._missing(sites):
+            self._go_to(missing[0])
         self._booked_ns = self._scanner.clock.booked_ns()
         self._start_z_um = start_z_um
         known = len(self._keeper.records)
@@ -122,6 +124,10 @@ class Scan:
                         unmended = []
                 unmended.append(fields)
             self._mend(unmended, [], one_more)
+
+    def _go_to(self, site: Site) -> None:
+        """The way to the first field is no part of its time."""
+        self._scanner.stage.move_to(x_um=site.x_um + self._offset.x_um, y_um=site.y_um + self._offset.y_um)
 
     def _mend(self, rows: Sequence[Sequence[Site]], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """Take again what is not good in these rows. :param since: fields that were taken after them."""

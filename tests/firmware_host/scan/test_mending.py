@@ -64,7 +64,7 @@ class Scene:
         self.keeper = Keeper(self.folder, flat, self.judge, None, 90, 0.02)  # type: ignore[arg-type]
         clock = VirtualClock(work_ns={"write": 6_000_000})
         self._statuses = statuses or {}
-        parts: Any = type("Parts", (), {"profile": profile, "clock": clock, "truth": None})()
+        parts: Any = type("Parts", (), {"profile": profile, "clock": clock, "truth": None, "stage": Still()})()
         ways = Ways(Focus(self, self.visits), Focus(self, self.careful), self.find_again, lambda: self.light)
         self.scan = Scan(parts, ways, self.keeper, self.said.append)
 
@@ -83,6 +83,13 @@ class Scene:
 
     def tiles(self) -> set[str]:
         return {path.name for path in (self.folder.path / "tiles").iterdir()}
+
+
+class Still:
+    """A stage that is told to move."""
+
+    def move_to(self, **_: float) -> int:
+        return 0
 
 
 class Focus:
