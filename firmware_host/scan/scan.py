@@ -71,6 +71,7 @@ class Scan:
         self._ways = ways
         self._keeper = keeper
         self._note = note
+        self._mend_disk = mend
         self._writer = Writer(scanner.clock, mend)
         self._surface = surface_of(scanner)
         self._start_z_um = 0.0
@@ -188,11 +189,18 @@ class Scan:
         """As if they had never been taken."""
         if not sites:
             return
-        self._keeper.doubt([(site.row, site.col) for site in sites])
+        self._doubt([(site.row, site.col) for site in sites])
         for site in sites:
             self._field(site, self._ways.focus)
             progress(site)
         self._flush()
+
+    def _doubt(self, places: Sequence[Place]) -> None:
+        for tried in itertools.count(1):
+            try:
+                return self._keeper.doubt(places)
+            except OSError as error:
+                self._mend_disk(error, tried)
 
     def _missing(self, row: Sequence[Site]) -> list[Site]:
         return [site for site in row if (site.row, site.col) not in self._keeper.records]

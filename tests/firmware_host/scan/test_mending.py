@@ -177,6 +177,23 @@ def test_a_lost_place_is_found_and_all_since_is_taken_again(emulated: Profile, o
     assert len(scene.scan.records) == 12
 
 
+def test_a_disk_that_does_not_take_what_is_doubted_is_asked_again(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, 2): [POSITION_OFF]})
+    log, refusals = scene.folder.log, [OSError(5, "Input/output error")] * 2
+    asked: list[int] = []
+
+    def faltering(event: str, **values: Any) -> None:
+        if event == "doubted" and refusals:
+            raise refusals.pop()
+        log(event, **values)
+
+    scene.folder.log = faltering  # type: ignore[method-assign]
+    scene.scan._mend_disk = lambda _, tried: asked.append(tried)
+    scene.run()
+    assert asked == [1, 2]
+    assert scene.flags() == {}
+
+
 def test_a_place_that_is_lost_again_and_again_ends_the_scan(emulated: Profile, out: Path) -> None:
     script: Script = {(row, 0): [POSITION_OFF] * 9 for row in range(3)}
     scene = Scene(emulated, out, script)
