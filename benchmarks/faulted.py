@@ -183,14 +183,20 @@ def _out_of_focus(records: Sequence[FieldRecord], profile: Profile) -> list[tupl
 
 
 def _different(records: Sequence[FieldRecord], out: Path, reference: Path) -> list[tuple[FieldRecord, str]]:
-    """Tiles that do not show what the scan without faults has seen there, and how they differ."""
+    """Tiles that do not show what the scan without faults has seen there, and how they differ.
+
+    By how much most tiles are shifted does not count: that is where the stage's zero was, and no seam shows it.
+    """
     before = _story(reference)
     assert before is not None
     tiles: Mapping[tuple[int, int], FieldRecord] = {(each.row, each.col): each for each in before.records}
+    seen = [(record, tiles[record.row, record.col]) for record in records if (record.row, record.col) in tiles]
+    likenesses = [_Likeness.of(_light(out / here.tile), _light(reference / there.tile)) for here, there in seen]
+    shifts = [each.shift_px for each in likenesses if each.shift_px is not None]
+    common = np.median(shifts, axis=0) if shifts else np.zeros(2)
     found = []
-    for record in records:
-        same = tiles.get((record.row, record.col))
-        if same is not None and (why := _difference(_light(out / record.tile), _light(reference / same.tile))):
+    for (record, _), likeness in zip(seen, likenesses, strict=True):
+        if why := likeness.wrong(common):
             found.append((record, f"{_where(record)}: {why}"))
     return found
 
@@ -199,20 +205,40 @@ def _where(record: FieldRecord) -> str:
     return f"row {record.row}, col {record.col}"
 
 
-def _difference(tile: NDArray[np.float32], same: NDArray[np.float32]) -> str:
-    """In what a tile differs from that of the same field in another scan; empty where it does not."""
-    ratio = float(tile.mean() / same.mean())
-    if not 1 / _BRIGHTER <= ratio <= _BRIGHTER:
-        return f"{ratio:.2f} times as bright as it should be"
-    try:
-        shift = shift_between(same, tile, (0.0, 0.0), 0.45 * min(tile.shape))
-    except ValueError:
+@dataclass(frozen=True)
+class _Likeness:
+    """A tile against that of the same field in another scan.
+
+    :param brightness: over the other's; :param alike: correlation, 1 where there is nothing to tell it by.
+    :param shift_px: (right, down); None where they are not alike.
+    """
+
+    brightness: float
+    alike: float
+    shift_px: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, tile: NDArray[np.float32], same: NDArray[np.float32]) -> _Likeness:
+        brightness = float(tile.mean() / same.mean())
+        try:
+            shift = shift_between(same, tile, (0.0, 0.0), 0.45 * min(tile.shape))
+        except ValueError:
+            return cls(brightness, 1.0, None)
+        is_alike = shift.likeness >= _ALIKE
+        return cls(brightness, shift.likeness, np.array([shift.right_px, shift.down_px]) if is_alike else None)
+
+    def wrong(self, common_px: NDArray[np.float64]) -> str:
+        """In what it differs; empty where it does not."""
+        if not 1 / _BRIGHTER <= self.brightness <= _BRIGHTER:
+            return f"{self.brightness:.2f} times as bright as it should be"
+        if self.alike < _ALIKE:
+            return f"does not show what is there: {self.alike:.2f} alike"
+        if self.shift_px is None:
+            return ""
+        right_px, down_px = self.shift_px - common_px
+        if max(abs(right_px), abs(down_px)) > _AWAY_PX:
+            return f"lies {right_px:+.0f}, {down_px:+.0f} px from where it should"
         return ""
-    if shift.likeness < _ALIKE:
-        return f"does not show what is there: {shift.likeness:.2f} alike"
-    if max(abs(shift.right_px), abs(shift.down_px)) > _AWAY_PX:
-        return f"lies {shift.right_px:+.0f}, {shift.down_px:+.0f} px from where it should"
-    return ""
 
 
 def _light(path: Path) -> NDArray[np.float32]:

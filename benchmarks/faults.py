@@ -121,7 +121,7 @@ def rows_of(kind: str, results: Sequence[Result]) -> list[Row]:
         len(struck),
         ends["whole"],
         ends["stopped"],
-        sum(each.whole_after for each in struck if each.ended == "stopped"),
+        sum(each.whole_after for each in struck if each.ended != "whole"),
         ends["refused"],
         len(results) - len(outcomes) + sum(each.seconds > MOST_S for each in outcomes),
         sum(each.planned for each in struck),

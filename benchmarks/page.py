@@ -111,7 +111,7 @@ def _faults(results: Results) -> list[str]:
         kind, _, name = row.name.partition(": ")
         if row.suite == FAULTS:
             values.setdefault(kind, {})[name] = row.value
-            scans[kind] = row.n
+            scans.setdefault(kind, row.n)
     columns = list(COUNTED)
     rows = [_line(["fault", *columns, "noticed as"]), _line(["---"] * (2 + len(columns)))]
     for kind, each in values.items():
