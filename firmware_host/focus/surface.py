@@ -27,10 +27,6 @@ class FocusSurface:
         self._points[self._count] = x_um, y_um, z_um
         self._count += 1
 
-    def raise_by(self, z_um: float) -> None:
-        """The stage's zero has moved: all that is known lies so much higher."""
-        self._points[: self._count, 2] += z_um
-
     def predict(self, x_um: float, y_um: float) -> float | None:
         """z of focus at a place, um; None while nothing is known.
 

@@ -183,7 +183,6 @@ def story_of(past: Past, where: Path) -> Story:
                 records.pop(place, None)
         elif entry.event == "moved":
             step = _checked(Moved, entry.values, where)
-            surface = [(x, y, z + step.z_um) for x, y, z in surface]
             moved = Moved(
                 x_um=moved.x_um + step.x_um, y_um=moved.y_um + step.y_um, z_um=moved.z_um + step.z_um, how=step.how
             )

@@ -126,8 +126,8 @@ class PositionCheck:
 
 
 def most_telling(records: Sequence[FieldRecord], folder: Path) -> list[FieldRecord]:
-    """Fields in focus whose tiles hold the most detail: whose files are the largest. At most a few."""
-    focused = [record for record in records if record.status in ("focused", "swept") and record.tile]
+    """Good fields in focus whose tiles hold the most detail: whose files are the largest. At most a few."""
+    focused = [record for record in records if record.status in ("focused", "swept") and not record.flags]
     sizes = {record.tile: (folder / record.tile).stat().st_size for record in focused}
     return sorted(focused, key=lambda record: -sizes[record.tile])[:_TRIES]
 

@@ -10,7 +10,7 @@ import itertools
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_host.clock import Phase
 from firmware_host.errors import HardwareError
@@ -92,8 +92,8 @@ class Scan:
         self._keeper.recall(story.records, dict(story.takes))
         self._in_other_light = {(each.row, each.col) for each in story.records if _is_unlit(each)}
         self._offset = Offset(story.moved.x_um, story.moved.y_um, story.moved.z_um).plus(since)
-        for x_um, y_um, z_um in story.surface:
-            self._surface.add(x_um, y_um, z_um + since.z_um)
+        for place_um in story.surface:
+            self._surface.add(*place_um)
 
     def run(self, sites: Sequence[Site], start_z_um: float, progress: Callable[[Progress], None]) -> None:
         """Scan those of the sites that are not scanned yet; the first search starts around `start_z_um`."""
@@ -187,20 +187,23 @@ class Scan:
 
     def _take_anew(self, sites: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """As if they had never been taken."""
-        if not sites:
-            return
-        self._doubt([(site.row, site.col) for site in sites])
-        for site in sites:
-            self._field(site, self._ways.focus)
-            progress(site)
-        self._flush()
+        if sites:
+            self._doubt(sites)
+            self._take(sites, progress)
 
-    def _doubt(self, places: Sequence[Place]) -> None:
+    def _doubt(self, sites: Sequence[Site]) -> None:
+        places = [(site.row, site.col) for site in sites]
         for tried in itertools.count(1):
             try:
                 return self._keeper.doubt(places)
             except OSError as error:
                 self._mend_disk(error, tried)
+
+    def _take(self, sites: Sequence[Site], progress: Callable[[Site], None]) -> None:
+        for site in sites:
+            self._field(site, self._ways.focus)
+            progress(site)
+        self._flush()
 
     def _missing(self, row: Sequence[Site]) -> list[Site]:
         return [site for site in row if (site.row, site.col) not in self._keeper.records]
@@ -226,26 +229,24 @@ class Scan:
             where = f"row {record.row}, col {record.col}"
             self._note(Incident("position lost", f"{where}: the stage is not where it should be; it is homed again"))
             doubted = [*row[first:], *since]
-        places = {(site.row, site.col) for site in doubted}
-        trusted = [record for record in self.records if (record.row, record.col) not in places]
-        moved = self._ways.find_again(trusted)
-        self._offset = self._offset.plus(moved)
-        self._surface.raise_by(moved.z_um)
-        self._take_anew(doubted, progress)
+        self._doubt(doubted)  # before anything else can go wrong
+        self._offset = self._offset.plus(self._ways.find_again(self.records))
+        self._take(doubted, progress)
 
     def _field(self, site: Site, method: FocusMethod) -> None:
-        pivot_um = self._surface.predict(site.x_um, site.y_um)
-        if pivot_um is None:
-            pivot_um = self._start_z_um + self._offset.z_um
-        result = method.focus(site.x_um + self._offset.x_um, site.y_um + self._offset.y_um, pivot_um)
+        """All that is kept of it is in the coordinates of the first homing, z too."""
+        predicted, offset = self._surface.predict(site.x_um, site.y_um), self._offset
+        pivot_um = self._start_z_um if predicted is None else predicted
+        result = method.focus(site.x_um + offset.x_um, site.y_um + offset.y_um, pivot_um + offset.z_um)
+        z_um = result.z_um - offset.z_um
         if result.status in ("focused", "swept"):
-            self._surface.add(site.x_um, site.y_um, result.z_um)
+            self._surface.add(site.x_um, site.y_um, z_um)
         booked_ns = self._scanner.clock.booked_ns()
         time_ns = {phase: booked_ns[phase] - self._booked_ns[phase] for phase in booked_ns}
         self._booked_ns = booked_ns
-        record = record_of(self._scanner, site, result, time_ns)
+        record = replace(record_of(self._scanner, site, result, time_ns), z_um=z_um)
         self._pace_s.append(record.seconds)
-        others = [Shot(z_um, frame.image) for z_um, frame in result.others]
+        others = [Shot(other_um - offset.z_um, frame.image) for other_um, frame in result.others]
         self._writer.hand_over(self._keeper.piece(Take(record, result.frame.image, others)))
 
     def _flush(self, but: int = 0) -> None:

@@ -43,7 +43,7 @@ _COLUMNS = [
 class FieldRecord:
     """One scanned field.
 
-    :param x_um, y_um, z_um: where the tile was taken, stage coordinates.
+    :param x_um, y_um, z_um: where the tile was taken, stage coordinates as of the first homing.
     :param predicted_um: the last predicted move; :param spread_um: how much the patches disagreed on it.
     :param captures: frames taken for it; :param time_ns: scanner's time spent on it, by phase.
     :param first_move_um: the first predicted move; None when the network was not asked.

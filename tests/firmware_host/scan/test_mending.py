@@ -55,8 +55,10 @@ class Scene:
         self.visits: list[tuple[int, int]] = []
         self.careful: list[tuple[int, int]] = []
         self.said: list[Incident] = []
+        self.pivots_um: list[float] = []
         self.homings: list[int] = []
         self.light = 1.0
+        self.moved, self.homing_fails = Offset(), False
         self.judge = ScriptedJudge(script)
         self.folder = ScanFolder.new(out)
         self.folder.log("begin")
@@ -73,7 +75,9 @@ class Scene:
 
     def find_again(self, records: Any) -> Offset:
         self.homings.append(len(records))
-        return Offset()
+        if self.homing_fails:
+            raise HardwareError("axis x: its limit switch did not close")
+        return self.moved
 
     def run(self) -> None:
         self.scan.run(self.sites, 50.0, lambda _: None)
@@ -99,6 +103,7 @@ class Focus:
     def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
         place = round(y_um / 100), round(x_um / 100)
         self._visits.append(place)
+        self._scene.pivots_um.append(pivot_um)
         image = np.full((8, 8, 3), 100 + len(self._visits), np.uint8)
         frame = Frame(image, 0, 1, len(self._visits))
         status: Any = self._scene.status_at(place)
@@ -175,6 +180,27 @@ def test_a_lost_place_is_found_and_all_since_is_taken_again(emulated: Profile, o
     assert scene.flags() == {}
     assert [each.cause for each in scene.said] == ["position lost"]
     assert len(scene.scan.records) == 12
+
+
+def test_what_is_doubted_is_not_kept_when_the_place_is_not_found_again(emulated: Profile, out: Path) -> None:
+    """Tiles after the lost steps look good beside each other: none of them may stay in the slide."""
+    scene = Scene(emulated, out, {(1, 2): [POSITION_OFF]})
+    scene.homing_fails = True
+    with pytest.raises(HardwareError, match="did not close"):
+        scene.run()
+    assert {(each.row, each.col) for each in scene.scan.records} == {*((0, col) for col in range(4)), (1, 0), (1, 1)}
+    assert read_journal(out / "journal").of("doubted") == [{"fields": [[1, 2], [1, 3], [2, 0]]}]
+
+
+def test_heights_are_kept_as_of_the_first_homing(emulated: Profile, out: Path) -> None:
+    """The zero of z moved by 7 um: the stage goes 7 um on, and the table and the surface do not."""
+    scene = Scene(emulated, out, {(1, 2): [POSITION_OFF]})
+    scene.moved = Offset(z_um=7.0)
+    scene.run()
+    assert {each.z_um for each in scene.scan.records} == {50.0}
+    assert scene.pivots_um[:11] == [50.0] * 9 + [57.0] * 2
+    found = [each["lesson"]["found"][2] for each in read_journal(out / "journal").of("field")]
+    assert set(found) == {50.0}
 
 
 def test_a_disk_that_does_not_take_what_is_doubted_is_asked_again(emulated: Profile, out: Path) -> None:

@@ -74,11 +74,16 @@ class DyingDisk(LocalDisk):
 class Displaced:
     """A stage whose switches close elsewhere than they did before."""
 
-    def __init__(self, stage: StagePort, x_um: float, y_um: float) -> None:
-        self._stage, self._by = stage, (x_um, y_um)
+    def __init__(self, stage: StagePort, x_um: float, y_um: float, z_um: float) -> None:
+        self._stage, self._by = stage, (x_um, y_um, z_um)
+
+    @property
+    def z_um(self) -> float:
+        return self._stage.z_um - self._by[2]
 
     def move_to(self, *, x_um: float | None = None, y_um: float | None = None, z_um: float | None = None) -> int:
-        x_um, y_um = (None if at is None else at + by for at, by in zip((x_um, y_um), self._by, strict=True))
+        wanted = zip((x_um, y_um, z_um), self._by, strict=True)
+        x_um, y_um, z_um = (None if at is None else at + by for at, by in wanted)
         return self._stage.move_to(x_um=x_um, y_um=y_um, z_um=z_um)
 
     def __getattr__(self, name: str) -> Any:
@@ -88,7 +93,9 @@ class Displaced:
 Opener = Callable[..., Scanner]
 
 
-def opener(disk: LocalDisk | None = None, seed: int | None = None, moved_um: tuple[float, float] = (0, 0)) -> Opener:
+def opener(
+    disk: LocalDisk | None = None, seed: int | None = None, moved_um: tuple[float, float, float] = (0, 0, 0)
+) -> Opener:
     """A twin, on a disk, of another seed, or whose zero lies elsewhere than before."""
 
     def opened(profile: Profile, asked: int, slide: Path | None, cancel: CancelToken, real_time: bool) -> Scanner:
@@ -243,12 +250,24 @@ def test_an_unfinished_scan_can_be_assembled_and_still_be_continued(cut: Path, w
 
 def test_a_zero_that_has_moved_is_found_and_made_up_for(cut: Path, whole: Path) -> None:
     """The slide was touched, or a switch closes elsewhere: by several fields' overlap it would show as a seam."""
-    resume(cut, by=opener(moved_um=(21.0, -13.0)))
+    resume(cut, by=opener(moved_um=(21.0, -13.0, 0.0)))
     moved = read_journal(cut / "journal").of("moved")
     assert len(moved) == 1
     assert moved[0]["x_um"] == pytest.approx(-21.0, abs=0.7)
     assert moved[0]["y_um"] == pytest.approx(13.0, abs=0.7)
     assert [(each["row"], each["col"]) for each in fields(cut)] == [(e["row"], e["col"]) for e in fields(whole)]
+
+
+def test_a_height_that_has_moved_is_made_up_for_once(cut: Path) -> None:
+    """A second interruption finds the zero where the first one left it."""
+    by = (0.0, 0.0, -6.0)
+    resume(cut, by=opener(DyingDisk(2, False), moved_um=by))
+    resume(cut, by=opener(moved_um=by))
+    moved = read_journal(cut / "journal").of("moved")
+    assert [round(each["z_um"]) for each in moved] == [6]
+    heights = [each["z_um"] for each in fields(cut)]
+    assert max(heights) - min(heights) < 3, "all as of the first homing"
+    assert all(abs(each["true_error_um"]) < 0.98 for each in fields(cut)[:5])
 
 
 def test_another_slide_is_refused_and_nothing_is_lost(cut: Path) -> None:
