@@ -149,9 +149,15 @@ RESPONSES: dict[str, Response] = {
     ),
     "light back": Response("a frame with light after that", "the scan goes on where it was", "how long it took"),
     "tile blurred": Response(
-        "its detail against that of its own focus frames, whose distance is known, and of its neighbours",
+        "its detail against that of its own focus frames, whose distance is known, and of its neighbours, above all "
+        "where both show the same tissue; a tile may be found blurred by the next one",
         "takes the field again at the end of the row, the last time by contrast sweep; then flags it",
         "the field among the re-taken or the flagged ones in tiles.csv and in the report",
+    ),
+    "tile uneven": Response(
+        "by its own focus frames, patches of it stand at different distances from focus: a fold, tissue on a bubble",
+        "flags it: no height shows all of it",
+        "the field among the flagged ones",
     ),
     "tile too dark": Response(
         "its brightness against its neighbours' at the same places of the slide",
@@ -182,6 +188,11 @@ RESPONSES: dict[str, Response] = {
         "its overlap lies elsewhere than the stage says: steps were lost, or the stage slipped",
         "homes, takes it again, then flags it",
         "the same, with the pixels it is off by",
+    ),
+    "height off": Response(
+        "its z is more than 1.5 DoF from where its neighbours lie",
+        "takes it again; what is found at the same height twice is so, else it is flagged",
+        "the field among the re-taken or the flagged ones",
     ),
     "tile not judged": Response(
         "there is tissue, but neither focus frames nor neighbours to compare it with",

@@ -7,6 +7,7 @@ places that it was not made from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ Images = NDArray[np.uint8]
 Code = NDArray[np.float32]
 
 _PLACES = 6
+_PATCHES_AT_ONCE = 160
 MOST_VISITS = 2 * _PLACES
 CODE_DOF = 4.0  # a network learns codes from pairs this near to focus; those farther away only correct it
 _STAGE_DOF = 0.25  # by which a stage may miss the height of a pair
@@ -146,18 +148,24 @@ def _learnt(places: Sequence[Place], calibrator: Calibrator | None, judge: Judge
     return code, fitted(said, known)
 
 
-def _code(places: Sequence[Place], calibrator: Calibrator) -> Code:
-    pairs = [
-        (pair, move)
+def _code(places: Sequence[Place], calibrator: Calibrator) -> Code | None:
+    """The mean of what a few sets of patches say, each from all places, as one large set would take much memory.
+
+    None where no patch is near enough to focus.
+    """
+    patches = [
+        (first, second, move)
         for place in places
-        for pair, move in zip(place.patches, place.moves_dof, strict=True)
+        for (firsts, seconds), move in zip(place.patches, place.moves_dof, strict=True)
         if shows_code(move)
+        for first, second in zip(firsts, seconds, strict=True)
     ]
-    return calibrator.calibrate(
-        np.concatenate([first for (first, _), _ in pairs]),
-        np.concatenate([second for (_, second), _ in pairs]),
-        np.concatenate([np.full(len(first), move, np.float32) for (first, _), move in pairs]),
-    )
+    sets = math.ceil(len(patches) / _PATCHES_AT_ONCE)
+    codes = []
+    for number in range(sets):
+        firsts, seconds, moves = zip(*patches[number::sets], strict=True)
+        codes.append(calibrator.calibrate(np.stack(firsts), np.stack(seconds), np.array(moves, np.float32)))
+    return np.mean(codes, axis=0, dtype=np.float32) if codes else None
 
 
 def _answers(place: Place, code: Code | None, judge: Judge) -> list[float | None]:

@@ -31,13 +31,18 @@ class ContrastSweep:
 
     With the default table that is 21 frames, and one more for the tile. When the top lies at an end the sweep is
     made once more around that end, then given up.
+
+    :param with_witness: whether one more frame is taken below focus, by which the tile is judged.
     """
 
-    def __init__(self, stage: FocusStage, eye: Eye, optics: Objective, focus: FocusTable) -> None:
+    def __init__(
+        self, stage: FocusStage, eye: Eye, optics: Objective, focus: FocusTable, with_witness: bool = False
+    ) -> None:
         self._stage = stage
         self._eye = eye
         self._half_um = focus.sweep_half_range_dof * optics.depth_of_field_um
         self._step_um = focus.sweep_step_dof * optics.depth_of_field_um
+        self._witness_um = focus.delta_dof * optics.depth_of_field_um if with_witness else None
 
     def search(self, pivot_um: float) -> Swept:
         """Find the sharpest z around the pivot at the present place; leaves the stage at the end of the sweep."""
@@ -57,6 +62,7 @@ class ContrastSweep:
         self._stage.move_to(x_um=x_um, y_um=y_um)
         found = self.search(pivot_um)
         z_um = pivot_um if found.z_um is None else found.z_um
+        others = self._witness(z_um)
         frame: Frame = self._eye.look(self._stage.move_to(z_um=z_um))
         return FocusResult(
             frame=frame,
@@ -68,7 +74,14 @@ class ContrastSweep:
             status="predicted" if found.z_um is None else "swept",
             first_move_um=None,
             first_z_um=pivot_um,
+            others=others,
         )
+
+    def _witness(self, z_um: float) -> list[tuple[float, Frame]]:
+        if self._witness_um is None or not self._stage.z_allowed(z_um - self._witness_um):
+            return []
+        settled_ns = self._stage.move_to(z_um=z_um - self._witness_um)
+        return [(self._stage.z_um, self._eye.look(settled_ns))]
 
     def _sweep(self, pivot_um: float) -> Peak | None:
         """The peak around the pivot; None when fewer than three heights can be looked at."""

@@ -68,7 +68,7 @@ class _Session:
         # A pool that spins while it waits would take the core that the pulses need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        options.enable_cpu_mem_arena = keeps_memory
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = keeps_memory
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own, undocumented kinds

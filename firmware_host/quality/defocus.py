@@ -22,7 +22,7 @@ REACH_DOF = 8.0
 
 _STEP_DOF = 0.05
 _STEEPNESS = np.arange(0.6, 1.11, 0.02)  # beyond, it is no slide: all tiles are out of focus alike
-_LEAST_APART_DOF = 0.3
+LEAST_APART_DOF = 0.3
 _AT_DOF = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _FADE = {
     COARSE: (0.0, -0.05, -0.21, -0.45, -0.79, -1.20, -1.67, -2.68, -3.63, -4.49, -5.96),
@@ -44,7 +44,7 @@ _TISSUE_ERROR = 0.3  # of sharpness against neighbours: 0.03 to 0.13 between fie
 _LEAST_PATCHES = 3
 _FEW_PATCHES, _UNCHANGED, _UNCHANGED_APART_DOF = 8, 0.15, 1.0  # so few, so alike in ln of energy, at such distances
 _CAP = 4.0  # of the median: one fold or one speck of dirt must not decide alone
-_FLOOR_SHARE = 0.1  # of the noise: energy below it is not told from none
+FLOOR_SHARE = 0.1  # of the noise: energy below it is not told from none
 
 
 def sharpness_of(tile: Detail) -> float | None:
@@ -54,7 +54,7 @@ def sharpness_of(tile: Detail) -> float | None:
         return None
     coarse, middle = (np.maximum(tile.energy[textured, band].astype(np.float64), 0) for band in (COARSE, MIDDLE))
     weight = _weights(coarse)
-    floor = _FLOOR_SHARE * float((weight * tile.noise[textured]).sum())
+    floor = FLOOR_SHARE * float((weight * tile.noise[textured]).sum())
     return math.log(max(float((weight * middle).sum()), floor) / float((weight * coarse).sum()))
 
 
@@ -79,7 +79,7 @@ def defocus_dof(
     if fallen is None and sharpness is not None:
         fallen, error = sharpness - _SHARPNESS, _SHARPNESS_ERROR
     if fallen is not None:
-        (coarse, coarse_error), (middle, middle_error) = (_fade(band, steepness * at) for band in (COARSE, MIDDLE))
+        (coarse, coarse_error), (middle, middle_error) = (fade(band, steepness * at) for band in (COARSE, MIDDLE))
         error2 = error**2 + coarse_error**2 + middle_error**2
         unlikely += (fallen - (middle - coarse)) ** 2 / error2 + np.log(error2)
     return float(at[int(np.argmin(unlikely))])
@@ -109,11 +109,11 @@ def _unlikely(tile: Detail, others: Sequence[tuple[float, Detail]], at_dof: Floa
     total: Floats | None = None
     for apart_dof, other in others:
         textured = tile.textured | other.textured
-        if not _LEAST_APART_DOF <= abs(apart_dof) <= REACH_DOF or textured.sum() < _LEAST_PATCHES:
+        if not LEAST_APART_DOF <= abs(apart_dof) <= REACH_DOF or textured.sum() < _LEAST_PATCHES:
             continue
         for band in (COARSE, MIDDLE):
-            here, here_error = _fade(band, steepness * at_dof)
-            there, there_error = _fade(band, steepness * (at_dof + apart_dof))
+            here, here_error = fade(band, steepness * at_dof)
+            there, there_error = fade(band, steepness * (at_dof + apart_dof))
             seen, least, most = _log_ratio(tile, other, textured, band)
             error2 = _ERROR**2 + here_error**2 + there_error**2
             term = (seen - np.clip(here - there, least, most)) ** 2 / error2 + np.log(error2)
@@ -121,7 +121,7 @@ def _unlikely(tile: Detail, others: Sequence[tuple[float, Detail]], at_dof: Floa
     return total
 
 
-def _fade(band: int, defocus_dof: Floats) -> tuple[Floats, Floats]:
+def fade(band: int, defocus_dof: Floats) -> tuple[Floats, Floats]:
     """ln of the energy left in a band, and its error."""
     distance = np.abs(defocus_dof)
     left, error = (np.interp(distance, _AT_DOF, table[band]) for table in (_FADE, _FADE_ERROR))
@@ -138,7 +138,7 @@ def _log_ratio(tile: Detail, other: Detail, textured: NDArray[np.bool_], band: i
     here, there = (each.energy[textured, band].astype(np.float64) for each in (tile, other))
     both = np.maximum(here, 0) + np.maximum(there, 0)
     weight = _weights(both)
-    floor = _FLOOR_SHARE * float((weight * (tile.noise + other.noise)[textured]).sum()) / 2 + 1e-6
+    floor = FLOOR_SHARE * float((weight * (tile.noise + other.noise)[textured]).sum()) / 2 + 1e-6
     first, second = (max(float((weight * each).sum()), floor) for each in (here, there))
     ratio = float(np.log(first / second))
     return ratio, float(np.log(floor / second)), float(np.log(first / floor))

@@ -23,6 +23,7 @@ COARSE, MIDDLE, FINE = range(3)
 _SIDE_UNITS = 21.8  # lambda/NA: some sixty of the network's pixels
 _NOISE_PER_PX = 0.6  # cycles per pixel: only the corners lie beyond
 _PLACES = 48
+_ZONES = (6, 8)
 _LEAST_SNR = 30.0  # empty glass has up to 3, the faintest tissue some hundred
 
 
@@ -69,10 +70,19 @@ class DetailMeter:
 
     def places(self, light: Light) -> NDArray[np.intp]:
         """Where to measure: the most textured patches of a picture, as indices of its grid of patches."""
-        squares = self._squares(light)
-        sparse = squares[:, ::4, ::4].astype(np.float32)
-        order = np.argsort(-sparse.var(axis=(1, 2)), kind="stable")
+        order = np.argsort(-self._texture(light), kind="stable")
         return np.sort(order[:_PLACES])
+
+    def places_all_over(self, light: Light) -> NDArray[np.intp]:
+        """The most textured patch of each part of a picture: of those that are out of focus, too."""
+        texture = self._texture(light)
+        numbers = np.arange(len(texture)).reshape(light.shape[0] // self._side, -1)
+        zones = [
+            zone.ravel()
+            for rows in np.array_split(numbers, min(_ZONES[0], numbers.shape[0]), axis=0)
+            for zone in np.array_split(rows, min(_ZONES[1], numbers.shape[1]), axis=1)
+        ]
+        return np.array([zone[np.argmax(texture[zone])] for zone in zones])
 
     def measure(self, light: Light, places: NDArray[np.intp]) -> Detail:
         """The detail of a picture at these places."""
@@ -84,6 +94,10 @@ class DetailMeter:
         noise = power[:, self._corners].mean(axis=1)
         energy = np.stack([power[:, band].mean(axis=1) - noise for band in self._bands], axis=1)
         return Detail(energy.astype(np.float32), noise.astype(np.float32))
+
+    def _texture(self, light: Light) -> NDArray[np.float32]:
+        sparse = self._squares(light)[:, ::4, ::4].astype(np.float32)
+        return np.asarray(sparse.var(axis=(1, 2)))
 
     def _squares(self, light: Light) -> Light:
         rows, columns = light.shape[0] // self._side, light.shape[1] // self._side

@@ -1,16 +1,16 @@
 """The judge of tiles: measures each after it was taken, and says whether it is good, to be taken again, or flagged.
 
 It runs beside the loop, on pictures alone, and asks neither the network nor the twin. What counts as scanned is told by
-`remember`, and after a power cut by `recall`. A field that is taken again is judged like any other, against neighbours
+`remember`, and after a power cut by `recall`. A tile that was kept as good may be found blurred by the next one, which
+shows the same tissue at its seam more sharply. A field that is taken again is judged like any other, against neighbours
 on all four sides.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,12 @@ from firmware_host.profile import Profile
 from firmware_host.quality import verdict
 from firmware_host.quality.damage import damage, print_of
 from firmware_host.quality.defocus import defocus_dof, is_dust, sharpness_of, steepness_in_focus
-from firmware_host.quality.detail import DetailMeter, Light, light_of
+from firmware_host.quality.detail import Detail, DetailMeter, Light, light_of
+from firmware_host.quality.evenness import Evenness, evenness
+from firmware_host.quality.joining import Beside, is_certain, joined
 from firmware_host.quality.light import too_bright, too_dark
 from firmware_host.quality.memory import Direction, Memory, Place
-from firmware_host.quality.seams import Borders, Seam, borders_of, seam_between
+from firmware_host.quality.seams import REDUCED, Borders, Seam, borders_of, seam_between
 from firmware_host.quality.verdict import Quality
 
 Image = NDArray[np.uint8]
@@ -31,7 +33,8 @@ Image = NDArray[np.uint8]
 _MOST_DEFOCUS_DOF, _MOST_DEFOCUS_AT_FIRST_DOF = 0.55, 0.4  # the second while a slide's steepness is unknown
 _MOST_FALL = 0.8  # in ln of sharpness below the neighbours', where focus frames tell nothing better
 _MOST_FALL_ALONE = 0.6
-_LEAST_LIKENESS, _CERTAIN_LIKENESS = 0.35, 0.5
+_MOST_STEP_DOF, _SAME_DOF = 1.5, 0.5  # of height against the neighbours, and between two takes
+_FINE_UNITS = 0.68  # lambda/NA: seams are compared in detail as fine as this
 _MOST_SEAM_UM, _MOST_SEAM_PX = 1.5, 3.0
 
 
@@ -55,6 +58,8 @@ class QualityJudge:
         self._dof_um = profile.optics.depth_of_field_um
         self._meter = DetailMeter(profile.optics, profile.camera.pixel_um)
         self._memory = Memory()
+        half_px_um = REDUCED * profile.camera.pixel_um
+        self._fine_px = max(1.0, _FINE_UNITS * profile.optics.lateral_unit_um / half_px_um)
         self._most_seam_px = max(_MOST_SEAM_UM / profile.camera.pixel_um, _MOST_SEAM_PX)
 
     @property
@@ -71,25 +76,32 @@ class QualityJudge:
         raw, light = light_of(shot.image), light_of(tile)
         reasons = self._damage(place, raw, shot, others)
         if reasons:
-            return Quality(None, None, None, None, tuple(_named(place, reasons)))
-        seams, learnt = self._seams(place, borders_of(light, self._overlap))
-        exposure, seam_px, reasons = self._joined(seams)
-        for cause, why in ((verdict.BRIGHT, too_bright(light, exposure)), (verdict.DARK, too_dark(light, exposure))):
+            return Quality(None, None, None, None, None, shot.z_um, tuple(_named(place, reasons)))
+        beside, learnt = self._beside(place, borders_of(light, self._overlap))
+        joins = joined(beside, self._most_seam_px)
+        reasons = list(joins.position)
+        for cause, why in (
+            (verdict.BRIGHT, too_bright(light, joins.exposure)),
+            (verdict.DARK, too_dark(light, joins.exposure)),
+        ):
             if why is not None:
                 reasons.append((cause, why))
         focus = self._focus(place, raw, shot, others)
-        blur = self._blur(focus)
+        blur = self._blur(focus, joins.blur)
         if any(cause == verdict.BLURRED for cause, _ in blur):  # a blurred overlap lies anywhere
             reasons = [(cause, why) for cause, why in reasons if cause != verdict.POSITION_OFF]
-        reasons += blur
+        reasons += blur or self._height(place, shot.z_um)
         return Quality(
             focus.sharpness,
             focus.defocus_dof,
-            exposure,
-            seam_px,
+            joins.exposure,
+            joins.seam_px,
+            joins.seam_sharpness,
+            shot.z_um,
             tuple(_named(place, reasons)),
             focus.steepness,
             learnt,
+            () if reasons else self._blame(joins.duller),
         )
 
     def remember(self, place: Place, tile: Image, quality: Quality) -> None:
@@ -114,86 +126,83 @@ class QualityJudge:
             return [(verdict.DAMAGED, why)]
         return [(verdict.REPEATED, "the camera delivered this frame before, elsewhere")] if again[-1] else []
 
-    def _seams(
-        self, place: Place, borders: Borders
-    ) -> tuple[list[tuple[Direction, Seam]], tuple[tuple[Direction, Seam], ...]]:
-        """The seams with good neighbours, less what is usual in their direction; and those that tell what is usual."""
+    def _blame(self, duller: Sequence[Beside]) -> tuple[tuple[int, int, float], ...]:
+        """These were kept as good, and are blurred: the tile, which is good, shows the same tissue more sharply."""
+        for each in duller:
+            self._memory.blame(each.place, Incident(verdict.BLURRED, "shown by the next tile"))
+        return tuple((*each.place, -(each.seam.sharpness or 0.0)) for each in duller)
+
+    def _beside(self, place: Place, borders: Borders) -> tuple[list[Beside], tuple[tuple[Direction, Seam], ...]]:
+        """The neighbours whose place is known, and the seams that tell what is usual."""
         found, learnt = [], []
         for direction, after, tile in self._memory.neighbours(place):
             x_um, y_um = place.x_um - tile.place.x_um, place.y_um - tile.place.y_um
             right, down = self._camera.view_px(x_um, y_um)
             if after:
-                seam = seam_between(tile.borders, borders, right, down)
+                seam = seam_between(tile.borders, borders, right, down, self._fine_px)
             else:
-                seam = seam_between(borders, tile.borders, -right, -down)
+                seam = seam_between(borders, tile.borders, -right, -down, self._fine_px)
             if seam is None:
                 continue
             usual = self._memory.usual(direction)
-            if tile.quality.is_good and (seam.likeness is None or seam.likeness >= _CERTAIN_LIKENESS):
+            if tile.quality.is_good and is_certain(seam):
                 self._memory.add_seam(direction, seam)
                 learnt.append((direction, seam))
-            brightness = seam.brightness / usual.brightness
             # A neighbour in another light is told of by its own exposure: what follows it is in that light, too.
             against = 1.0 if tile.quality.is_good else tile.quality.exposure or 1.0
-            found.append(
-                (
-                    direction,
-                    Seam(
-                        seam.right_px - usual.right_px,
-                        seam.down_px - usual.down_px,
-                        seam.likeness,
-                        against * (brightness if after else 1 / brightness),
-                    ),
-                )
-            )
+            own = seam.less(usual) if after else seam.less(usual).reversed
+            own = replace(own, brightness=against * own.brightness)
+            found.append(Beside(direction, tile, own, usual.sharpness is not None))
         return found, tuple(learnt)
 
-    def _joined(self, seams: list[tuple[Direction, Seam]]) -> tuple[float | None, float | None, list[tuple[str, str]]]:
-        """(exposure, seam in px, what is wrong) of all seams together."""
-        if not seams:
-            return None, None, []
-        exposure = statistics.median(seam.brightness for _, seam in seams)
-        textured = [(direction, seam, seam.likeness) for direction, seam in seams if seam.likeness is not None]
-        if not textured:
-            return exposure, None, []
-        certain = [
-            (math.hypot(seam.right_px, seam.down_px), direction, seam)
-            for direction, seam, likeness in textured
-            if likeness >= _CERTAIN_LIKENESS
-        ]
-        if certain:
-            off_px, direction, seam = max(certain, key=lambda each: each[0])
-            if off_px <= self._most_seam_px:
-                return exposure, off_px, []
-            where = f"{seam.right_px:+.0f}, {seam.down_px:+.0f} px (right, down)"
-            return exposure, off_px, [(verdict.POSITION_OFF, f"the seam {direction} is off by {where}")]
-        best = max(likeness for *_, likeness in textured)
-        if best < _LEAST_LIKENESS:
-            return exposure, None, [(verdict.SEAM_OFF, f"its overlap does not look like its neighbours': {best:.2f}")]
-        return exposure, None, []
-
     def _focus(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> _Focus:
-        places = self._meter.places(raw)
-        tile = self._meter.measure(raw, places)
-        frames = [
-            ((other.z_um - shot.z_um) / self._dof_um, self._meter.measure(light_of(other.image), places))
-            for other in others
-        ]
+        tile, frames = self._details(raw, shot, others, self._meter.places(raw))
         if is_dust(tile, frames):
             return _Focus()
         sharpness, near = sharpness_of(tile), self._memory.sharpness_near(place)
         fallen = None if sharpness is None or near is None else sharpness - near
         usual, steepness = self._memory.steepness, steepness_in_focus(tile, frames)
+        steep = 1.0 if usual is None else usual
+        even = self._evenness(raw, shot, others, steep)
+        if even is not None and even.is_uneven:
+            steepness = None
         if steepness is not None:
             self._memory.add_steepness(steepness)
-        defocus = defocus_dof(tile, frames, fallen, 1.0 if usual is None else usual)
+        defocus = defocus_dof(tile, frames, fallen, steep)
         most_dof = _MOST_DEFOCUS_AT_FIRST_DOF if usual is None else _MOST_DEFOCUS_DOF
-        return _Focus(sharpness, fallen, defocus, most_dof, steepness)
+        return _Focus(sharpness, fallen, defocus, most_dof, steepness, even)
+
+    def _evenness(self, raw: Light, shot: Shot, others: Sequence[Shot], steepness: float) -> Evenness | None:
+        tile, frames = self._details(raw, shot, others, self._meter.places_all_over(raw))
+        return evenness(tile, frames, steepness)
+
+    def _details(
+        self, raw: Light, shot: Shot, others: Sequence[Shot], places: NDArray[np.intp]
+    ) -> tuple[Detail, list[tuple[float, Detail]]]:
+        """Of the tile, and of the frames, each with its z minus the tile's, DoF."""
+        frames = [
+            ((other.z_um - shot.z_um) / self._dof_um, self._meter.measure(light_of(other.image), places))
+            for other in others
+        ]
+        return self._meter.measure(raw, places), frames
+
+    def _height(self, place: Place, z_um: float) -> list[tuple[str, str]]:
+        """A height that no neighbour would expect is doubted once: what a second take finds there, too, is so."""
+        expected_um, before = self._memory.height_near(place), self._memory.last(place)
+        if expected_um is None or abs(z_um - expected_um) <= _MOST_STEP_DOF * self._dof_um:
+            return []
+        if before is not None and before.z_um is not None and abs(z_um - before.z_um) <= _SAME_DOF * self._dof_um:
+            return []
+        return [(verdict.HEIGHT_OFF, f"{z_um - expected_um:+.1f} um from where its neighbours lie")]
 
     @staticmethod
-    def _blur(focus: _Focus) -> list[tuple[str, str]]:
+    def _blur(focus: _Focus, at_seams: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """What is wrong with a tile's focus; nothing is with one that shows nothing."""
-        defocus, fallen = focus.defocus_dof, focus.fallen
+        defocus, fallen, even = focus.defocus_dof, focus.fallen, focus.even
+        if even is not None and even.is_uneven:
+            return [(verdict.UNEVEN, f"{even.in_focus:.0%} of it is in focus, the rest lies higher or lower")]
+        if at_seams:
+            return list(at_seams)
         if defocus is not None and abs(defocus) > focus.most_dof:
             return [(verdict.BLURRED, f"{defocus:+.1f} DoF from focus by its own frames")]
         if fallen is not None and fallen < -(_MOST_FALL_ALONE if defocus is None else _MOST_FALL):
@@ -215,6 +224,7 @@ class _Focus:
     defocus_dof: float | None = None
     most_dof: float = _MOST_DEFOCUS_DOF
     steepness: float | None = None
+    even: Evenness | None = None
 
 
 def _named(place: Place, reasons: Sequence[tuple[str, str]]) -> list[Incident]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from firmware_host.incidents import Incident
 from firmware_host.quality.seams import Borders, Seam
 from firmware_host.quality.verdict import Quality
 
@@ -17,6 +18,7 @@ _USUAL_OF = 15
 _LEAST_FOR_USUAL = 3
 _STEEPNESS_OF, _LEAST_FOR_STEEPNESS = 25, 4
 _NEAREST, _LEAST_NEAR = 8, 3
+_NEAR_COLUMNS = 4
 _PRINTS = 512
 
 
@@ -69,6 +71,11 @@ class Memory:
         for place in places:
             self._tiles.pop(place, None)
 
+    def blame(self, place: tuple[int, int], incident: Incident) -> None:
+        """Something is wrong with a tile that was kept as good."""
+        tile = self._tiles[place]
+        self._tiles[place] = replace(tile, quality=replace(tile.quality, reasons=(*tile.quality.reasons, incident)))
+
     def neighbours(self, place: Place) -> list[tuple[Direction, bool, Remembered]]:
         """Good tiles beside a field, and those that are only too dark or too bright.
 
@@ -91,7 +98,8 @@ class Memory:
         self._seams[direction].append(seam)
 
     def usual(self, direction: Direction) -> Seam:
-        """What seams in a direction have in common: pixel pitch or camera angle a little wrong, shading left over."""
+        """What seams in a direction have in common: pixel pitch or camera angle a little wrong, shading left over, one
+        side of the picture sharper than the other."""
         right_px, down_px, brightness = 0.0, 0.0, 1.0
         seams = self._seams[direction]
         if len(seams) >= _LEAST_FOR_USUAL:
@@ -100,7 +108,9 @@ class Memory:
         if len(placed) >= _LEAST_FOR_USUAL:
             right_px = statistics.median(seam.right_px for seam in placed)
             down_px = statistics.median(seam.down_px for seam in placed)
-        return Seam(right_px, down_px, None, brightness)
+        sharp = [seam.sharpness for seam in seams if seam.sharpness is not None]
+        sharpness = statistics.median(sharp) if len(sharp) >= _LEAST_FOR_USUAL else None
+        return Seam(right_px, down_px, None, brightness, sharpness)
 
     def sharpness_near(self, place: Place) -> float | None:
         """The median sharpness of the nearest good tiles; None where there are fewer than three."""
@@ -111,6 +121,29 @@ class Memory:
         ]
         nearest = [sharpness for *_, sharpness in sorted(known)[:_NEAREST]]
         return statistics.median(nearest) if len(nearest) >= _LEAST_NEAR else None
+
+    def height_near(self, place: Place) -> float | None:
+        """z of a tile if the slide is flat there, um: that of the nearest good tile of its row, and the step between
+        the same two columns in the row before. None where these are not known.
+        """
+        for away in range(1, _NEAR_COLUMNS + 1):
+            for col in (place.col - away, place.col + away):
+                known = [
+                    self._height(*at) for at in ((place.row, col), (place.row - 1, place.col), (place.row - 1, col))
+                ]
+                beside, above, above_beside = known
+                if beside is not None and above is not None and above_beside is not None:
+                    return beside + above - above_beside
+        return None
+
+    def _height(self, row: int, col: int) -> float | None:
+        tile = self._tiles.get((row, col))
+        return tile.quality.z_um if tile is not None and tile.quality.is_good else None
+
+    def last(self, place: Place) -> Quality | None:
+        """What was said of the take of a field that was kept."""
+        tile = self._tiles.get((place.row, place.col))
+        return None if tile is None else tile.quality
 
     def add_steepness(self, told: float) -> None:
         """What one tile, in focus or not, tells of the slide."""

@@ -1,12 +1,13 @@
-"""How a tile joins its neighbours: where their overlap truly lies, how alike it looks, and how equally bright it is.
+"""How a tile joins its neighbours: where their overlap truly lies, and how alike, how bright and how sharp it is there.
 
-Of each tile only its borders are kept, at half resolution.
+Both show the same tissue there, so what differs is not the tissue's. Of each tile only its borders are kept, at half
+resolution.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +19,8 @@ from firmware_host.quality.detail import Light
 Floats = NDArray[np.float32]
 _Kind = TypeVar("_Kind", Floats, Light)
 
-_HALF = 2
+REDUCED = 2
+"""Pixels of the camera to one of a border."""
 _SLACK_PX = 16  # of a border at half resolution, beyond the overlap: what is not square to the stage
 _LEAST_SIDE_PX = 12  # of an overlap at half resolution
 _SLOW_PX = 12  # half the width, at half resolution, of the mean that is taken off
@@ -26,6 +28,7 @@ _LEAST_DEVIATION = 2.0  # levels: noise alone comes to less than one
 _MOST_STEPS = 40
 _SURE = 0.9  # as alike as that, and no other place is tried
 _LEAST_SHARE = 0.3  # of an overlap must still overlap at the shift found, or it is chance
+_LEAST_FINE = 2.0  # levels squared of fine detail: noise alone comes to some hundredths
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,31 @@ class Seam:
     :param likeness: correlation of what both show of the overlap, 1 the same, 0 nothing in common; None where there
         is too little to see, and then nothing is known of the place.
     :param brightness: the second's level there over the first's.
+    :param sharpness: ln of the second's power of fine detail there over the first's: below zero where the second is
+        farther from focus. None where there is too little to see.
     """
 
     right_px: float
     down_px: float
     likeness: float | None
     brightness: float
+    sharpness: float | None = None
+
+    def less(self, usual: Seam) -> Seam:
+        """What is not usual in this one."""
+        return Seam(
+            self.right_px - usual.right_px,
+            self.down_px - usual.down_px,
+            self.likeness,
+            self.brightness / usual.brightness,
+            None if self.sharpness is None else self.sharpness - (usual.sharpness or 0.0),
+        )
+
+    @property
+    def reversed(self) -> Seam:
+        """The same seam, with the other tile as the second; its place as it was."""
+        sharpness = None if self.sharpness is None else -self.sharpness
+        return replace(self, brightness=1 / self.brightness, sharpness=sharpness)
 
 
 @dataclass(frozen=True)
@@ -81,19 +103,20 @@ class Borders:
 
 def borders_of(light: Light, overlap: float) -> Borders:
     """The borders of a tile's (H, W) luminance; `overlap` is the share of a field that neighbours have in common."""
-    half = np.asarray(Image.fromarray(light).reduce(_HALF))
+    half = np.asarray(Image.fromarray(light).reduce(REDUCED))
     rows, columns = half.shape
     wide, high = (min(side, round(side * overlap) + _SLACK_PX) for side in (columns, rows))
     parts = half[:, :wide], half[:, columns - wide :], half[:high], half[rows - high :]
     return Borders((rows, columns), wide, high, *(part.copy() for part in parts))
 
 
-def seam_between(first: Borders, second: Borders, right_px: float, down_px: float) -> Seam | None:
+def seam_between(first: Borders, second: Borders, right_px: float, down_px: float, fine_px: float = 1.0) -> Seam | None:
     """How two tiles of one camera join; None where they do not overlap.
 
     :param right_px, down_px: where the second's corner lies from the first's, as the stage says, pixels of the camera.
+    :param fine_px: fine is what a Gaussian mean of this standard deviation takes away, pixels at half resolution.
     """
-    right, down = round(right_px / _HALF), round(down_px / _HALF)
+    right, down = round(right_px / REDUCED), round(down_px / REDUCED)
     height, width = first.shape[0] - abs(down), first.shape[1] - abs(right)
     if min(height, width) < _LEAST_SIDE_PX:
         return None
@@ -110,15 +133,38 @@ def seam_between(first: Borders, second: Borders, right_px: float, down_px: floa
     x_part, y_part = (_vertex(one, two, x, y, step, likeness) for step in ((1, 0), (0, 1)))
     # Content that is found `x` farther right in the second than the stage says puts that tile `x` farther left.
     return Seam(
-        right_px=_HALF * (right - x - x_part) - right_px,
-        down_px=_HALF * (down - y - y_part) - down_px,
+        right_px=REDUCED * (right - x - x_part) - right_px,
+        down_px=REDUCED * (down - y - y_part) - down_px,
         likeness=likeness,
         brightness=_brightness(*_overlap(before, after, x, y)),
+        sharpness=_sharper(*_overlap(before, after, x, y), fine_px),
     )
 
 
 def _brightness(first: Light, second: Light) -> float:
     return float(second.mean(dtype=np.float64)) / max(float(first.mean(dtype=np.float64)), 1.0)
+
+
+def _sharper(first: Light, second: Light, fine_px: float) -> float | None:
+    one, two = (_fine_power(each, fine_px) for each in (first, second))
+    if one is None or two is None or max(one, two) < _LEAST_FINE:
+        return None
+    return math.log(two / one) - 2 * math.log(_brightness(first, second))
+
+
+def _fine_power(light: Light, fine_px: float) -> float | None:
+    """Mean square of what a Gaussian mean takes away; None where there is no room for one."""
+    reach = math.ceil(2 * fine_px)
+    if min(light.shape) <= 2 * reach:
+        return None
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / fine_px) ** 2).astype(np.float32)
+    taps /= taps.sum()
+    mean = light.astype(np.float32)
+    for _ in ("down", "across"):
+        inner = len(mean) - 2 * reach
+        mean = sum((tap * mean[at : at + inner] for at, tap in enumerate(taps)), np.zeros_like(mean[:inner])).T
+    fine = light[reach:-reach, reach:-reach] - mean
+    return float((fine * fine).mean(dtype=np.float64))
 
 
 def _unshaded(light: Light) -> Floats:

@@ -10,11 +10,14 @@ from firmware_host.quality.seams import Seam
 
 Verdict = Literal["ok", "retake", "flag"]
 
-BLURRED, DARK, BRIGHT = "tile blurred", "tile too dark", "tile too bright"
+BLURRED, UNEVEN, DARK, BRIGHT = "tile blurred", "tile uneven", "tile too dark", "tile too bright"
 DAMAGED, REPEATED = "tile damaged", "tile repeated"
-SEAM_OFF, POSITION_OFF, NOT_JUDGED = "seam off", "position off", "tile not judged"
+SEAM_OFF, POSITION_OFF, HEIGHT_OFF, NOT_JUDGED = "seam off", "position off", "height off", "tile not judged"
 
-_BEYOND_MENDING = {NOT_JUDGED}
+BEYOND_MENDING = {NOT_JUDGED, UNEVEN}
+"""What another take cannot help."""
+
+_SHOWS_WHAT_IS_THERE = {NOT_JUDGED, UNEVEN, HEIGHT_OFF, DARK, BRIGHT}
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,25 @@ class Quality:
     :param defocus_dof: its z minus that of focus, as its own focus frames tell it, DoF.
     :param exposure: its brightness over that of its neighbours at the same places.
     :param seam_px: how far it lies from where its neighbours and the stage say, the worst of its seams, pixels.
+    :param seam_sharpness: ln of its fine detail over that of good neighbours in what both show, the worst of its seams.
+    :param z_um: that the tile was taken at, stage coordinates.
     :param reasons: what is wrong, in words for the user; none for a good tile.
     :param steepness: how quickly detail fades on this slide, as this tile tells it (`defocus.steepness_in_focus`).
     :param seams: those by which it is told how seams usually are, with their directions.
+    :param blurred: fields beside it that were kept as good, and that it shows to be blurred: row, column, and their
+        sharpness at the seam.
     """
 
     sharpness: float | None
     defocus_dof: float | None
     exposure: float | None
     seam_px: float | None
+    seam_sharpness: float | None
+    z_um: float | None = None
     reasons: tuple[Incident, ...] = ()
     steepness: float | None = None
     seams: tuple[tuple[str, Seam], ...] = ()
+    blurred: tuple[tuple[int, int, float], ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -45,16 +55,16 @@ class Quality:
     @property
     def is_good(self) -> bool:
         """Whether others may be judged by it: nothing is known to be wrong with it."""
-        return _BEYOND_MENDING.issuperset(self.causes)
+        return {NOT_JUDGED}.issuperset(self.causes)
 
     @property
     def shows_what_is_there(self) -> bool:
-        """Whether others may be laid beside it: it is good, or only too dark or too bright."""
-        return (_BEYOND_MENDING | {DARK, BRIGHT}).issuperset(self.causes)
+        """Whether others may be laid beside it: it is good, or in another light, or its focus is not as expected."""
+        return _SHOWS_WHAT_IS_THERE.issuperset(self.causes)
 
     @property
     def verdict(self) -> Verdict:
         """Whether taking it again may help; what has been taken often enough is flagged all the same."""
         if not self.reasons:
             return "ok"
-        return "flag" if self.is_good else "retake"
+        return "flag" if BEYOND_MENDING.issuperset(self.causes) else "retake"

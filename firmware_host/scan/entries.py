@@ -6,7 +6,7 @@ A journal comes from a disk: every value is checked before it is used.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from firmware_host.errors import UsageError
+from firmware_host.quality.verdict import BLURRED
 from firmware_host.scan.journal import Past
 from firmware_host.slide.record import FieldRecord
 
@@ -103,13 +104,14 @@ class Doubted(_Checked):
 class Lesson(_Checked):
     """What one take told of all fields, whether it was kept or not.
 
-    :param found: x, y, z of its focus, um; None: it was not in focus. :param steepness, seams: as
+    :param found: x, y, z of its focus, um; None: it was not in focus. :param steepness, seams, blurred: as
         `firmware_host.quality.verdict.Quality` has them.
     """
 
     found: tuple[Um, Um, Um] | None
     steepness: float | None
-    seams: list[tuple[Literal["across", "down"], float, float, float | None, float]]
+    seams: list[tuple[Literal["across", "down"], float, float, float | None, float, float | None]]
+    blurred: list[tuple[int, int, float]]
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Story:
     :param records: the last one of each field that was scanned, in the order of the path.
     :param checksums: of the tiles' files, by name.
     :param takes: how often each field was taken, by row and column.
+    :param found_late: fields that the row below them showed to be blurred.
     :param surface: (x, y, z) of the fields in focus, um, in the order in which they were found.
     :param moved: the sum of all that the stage's zero has moved by.
     :param sessions: how often the scan was begun or continued.
@@ -140,6 +143,7 @@ class Story:
     checksums: Mapping[str, str]
     takes: Mapping[tuple[int, int], int]
     lessons: Sequence[Lesson]
+    found_late: Set[tuple[int, int]]
     surface: Sequence[tuple[float, float, float]]
     moved: Moved
     incidents: Sequence[Told]
@@ -167,6 +171,7 @@ def story_of(past: Past, where: Path) -> Story:
     takes: Counter[tuple[int, int]] = Counter()
     surface: list[tuple[float, float, float]] = []
     lessons: list[Lesson] = []
+    found_late: set[tuple[int, int]] = set()
     moved = Moved(x_um=0, y_um=0, z_um=0, how="")
     for entry in past.entries:
         if entry.event == "field":
@@ -178,9 +183,11 @@ def story_of(past: Past, where: Path) -> Story:
             checksums[record.tile] = checksum
             if lesson.found is not None:
                 surface.append(lesson.found)
+            found_late |= blame(records, lesson.blurred, record.row)
         elif entry.event == "doubted":
             for place in _checked(Doubted, entry.values, where).fields:
                 records.pop(place, None)
+                found_late.discard(place)
         elif entry.event == "moved":
             step = _checked(Moved, entry.values, where)
             moved = Moved(
@@ -198,6 +205,7 @@ def story_of(past: Past, where: Path) -> Story:
         checksums=checksums,
         takes=takes,
         lessons=lessons,
+        found_late=found_late,
         surface=surface,
         moved=moved,
         incidents=[Told(str(v.get("cause", "")), str(v.get("text", ""))) for v in past.of("incident")],
@@ -209,13 +217,29 @@ def story_of(past: Past, where: Path) -> Story:
     )
 
 
+def blame(
+    records: dict[tuple[int, int], FieldRecord], blurred: Sequence[tuple[int, int, float]], by_row: int
+) -> set[tuple[int, int]]:
+    """Flag fields that one of this row showed to be blurred, and return those of the rows above it.
+
+    :param blurred: `Lesson.blurred`.
+    """
+    for row, col, sharpness in blurred:
+        if (record := records.get((row, col))) is not None:
+            flags = tuple(dict.fromkeys((*record.flags, BLURRED)))
+            records[row, col] = replace(record, flags=flags, seam_sharpness=sharpness)
+    return {(row, col) for row, col, _ in blurred if row < by_row}
+
+
 _RECORD = TypeAdapter(FieldRecord)
 _NAME = TypeAdapter(Annotated[str, Field(pattern=_TILE)])
 
 
 def _field(values: dict[str, Any], where: Path) -> tuple[FieldRecord, str, Lesson]:
     values = dict(values)
-    lesson = _checked(Lesson, values.pop("lesson", {"found": None, "steepness": None, "seams": []}), where)
+    lesson = _checked(
+        Lesson, values.pop("lesson", {"found": None, "steepness": None, "seams": [], "blurred": []}), where
+    )
     checksum = str(values.pop("checksum", ""))
     try:
         record = _RECORD.validate_python(values)

@@ -17,7 +17,7 @@ from typing import Any
 from firmware_host.disk import Disk
 from firmware_host.errors import UsageError
 
-SCHEMA = 2
+SCHEMA = 3
 _MOST_BYTES = 1 << 30
 
 

@@ -15,10 +15,12 @@ from firmware_host.errors import warn
 from firmware_host.health.room import Room
 from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
+from firmware_host.quality.joining import beyond_limit
 from firmware_host.quality.judge import QualityJudge, Shot
+from firmware_host.quality.memory import Direction
 from firmware_host.quality.seams import Seam
-from firmware_host.quality.verdict import NOT_JUDGED, Quality
-from firmware_host.scan.entries import Story
+from firmware_host.quality.verdict import BEYOND_MENDING, Quality
+from firmware_host.scan.entries import Story, blame
 from firmware_host.scan.folder import ScanFolder, tile_name
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.light import Image as Pixels
@@ -67,15 +69,19 @@ class Keeper:
         self._takes: dict[Place, int] = {}
         self.records: dict[Place, FieldRecord] = {}
         """The best take of each field."""
+        self.found_late: set[Place] = set()
+        """Fields that passed for good until the row below them was taken: they are mended with that row."""
 
-    def recall(self, records: Sequence[FieldRecord], takes: dict[Place, int]) -> None:
+    def recall(self, story: Story) -> None:
         """What an earlier session kept, and how often it took each field."""
-        self.records = {(record.row, record.col): record for record in records}
-        self._takes = dict(takes)
+        self.records = {(record.row, record.col): record for record in story.records}
+        self._takes = dict(story.takes)
+        self.found_late = set(story.found_late)
 
     def doubt(self, places: Sequence[Place]) -> None:
         """As if these fields had never been taken."""
         self._folder.log("doubted", fields=places)
+        self.found_late.difference_update(places)
         for place in places:
             if (record := self.records.pop(place, None)) is not None:
                 self._folder.drop_tile(record.tile)
@@ -102,6 +108,7 @@ class Keeper:
             defocus_dof=quality.defocus_dof,
             exposure=quality.exposure,
             seam_px=quality.seam_px,
+            seam_sharpness=quality.seam_sharpness,
             steepness=quality.steepness,
             flags=flags,
         )
@@ -134,6 +141,7 @@ class Keeper:
                 self._judge.remember(record, saved, quality)
         self._takes[place] = number
         self.records[place] = kept
+        self.found_late |= blame(self.records, lesson["blurred"], record.row)
 
 
 def _lesson(record: FieldRecord, quality: Quality | None) -> dict[str, Any]:
@@ -142,6 +150,7 @@ def _lesson(record: FieldRecord, quality: Quality | None) -> dict[str, Any]:
         "found": (record.x_um, record.y_um, record.z_um) if record.status in ("focused", "swept") else None,
         "steepness": None if quality is None else quality.steepness,
         "seams": [] if quality is None else [(direction, *astuple(seam)) for direction, seam in quality.seams],
+        "blurred": [] if quality is None else quality.blurred,
     }
 
 
@@ -177,33 +186,41 @@ def judge_of(profile: Profile) -> QualityJudge | None:
 def recall_tiles(judge: QualityJudge, story: Story, folder: Path) -> None:
     """Show the judge the tiles of the last two rows, which later ones touch, and tell it what all takes told it."""
     for lesson in story.lessons:
-        seams = [
-            (direction, Seam(right_px, down_px, likeness, brightness))
-            for direction, right_px, down_px, likeness, brightness in lesson.seams
+        seams: list[tuple[Direction, Seam]] = [
+            (direction, Seam(right_px, down_px, likeness, brightness, sharpness))
+            for direction, right_px, down_px, likeness, brightness, sharpness in lesson.seams
         ]
         judge.learn(lesson.steepness, seams)
     records = story.records
     last = max((record.row for record in records), default=0)
     for record in records:
         if record.row >= last - 1:
-            quality = Quality(record.sharpness, record.defocus_dof, record.exposure, record.seam_px)
+            quality = Quality(
+                record.sharpness,
+                record.defocus_dof,
+                record.exposure,
+                record.seam_px,
+                record.seam_sharpness,
+                record.z_um,
+            )
             reasons = tuple(Incident(cause, "before") for cause in record.flags if cause != MISSED)
             judge.remember(record, _decoded(folder / record.tile), replace(quality, reasons=reasons))
 
 
 def wants_again(record: FieldRecord) -> bool:
     """Whether another take may be better."""
-    return bool(set(record.flags) - {NOT_JUDGED}) or record.status == "predicted"
+    return bool(set(record.flags) - BEYOND_MENDING) or record.status == "predicted"
 
 
 def _worse(new: FieldRecord, old: FieldRecord) -> bool:
-    """More is wrong with it; or the same, and it is farther from focus."""
+    """More is wrong with it; or the same, and it is less sharp, or farther from focus."""
     return _badness(new) > _badness(old)
 
 
-def _badness(record: FieldRecord) -> tuple[int, float, float]:
+def _badness(record: FieldRecord) -> tuple[int, float, float, float]:
     return (
         len(record.flags) + (record.status == "predicted"),
+        beyond_limit(record.seam_sharpness),
         math.inf if record.defocus_dof is None else abs(record.defocus_dof),
         -math.inf if record.sharpness is None else -record.sharpness,
     )

@@ -60,7 +60,7 @@ class Preparation:
         self._request = request
         self._tell = tell
         self._note = note
-        self._eye, self._sweep = sweep_of(scanner)
+        self._eye, self._sweep = sweep_of(scanner, with_witness=True)
 
     def of_a_new_slide(self, region: Region) -> Setup:
         """Home, light, survey; and the way of focusing that was asked for, set up for this slide.
@@ -180,11 +180,11 @@ class Preparation:
         )
 
 
-def sweep_of(scanner: Scanner) -> tuple[Eye, ContrastSweep]:
+def sweep_of(scanner: Scanner, with_witness: bool = False) -> tuple[Eye, ContrastSweep]:
     """What looks, and the contrast sweep with it."""
     profile = scanner.profile
     eye = Eye(scanner.camera, scanner.clock, scanner.cancel, profile.camera.timeout_s)
-    return eye, ContrastSweep(scanner.stage, eye, profile.optics, profile.focus)
+    return eye, ContrastSweep(scanner.stage, eye, profile.optics, profile.focus, with_witness)
 
 
 def _entry_of(calibration: Calibration | None) -> Calibrated | None:

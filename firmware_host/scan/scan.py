@@ -61,6 +61,14 @@ class Ways:
     light_now: Callable[[], float]
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row that may need mending, and the one above it, which was mended before."""
+
+    fields: Sequence[Site]
+    above: Sequence[Site]
+
+
 class Scan:
     """Visits the sites in order. After a Ctrl-C or a fault `records` holds what was scanned until then."""
 
@@ -89,7 +97,7 @@ class Scan:
 
         What it left too dark or too bright is taken again, however often it was: the light may have been mended.
         """
-        self._keeper.recall(story.records, dict(story.takes))
+        self._keeper.recall(story)
         self._in_other_light = {(each.row, each.col) for each in story.records if _is_unlit(each)}
         self._offset = Offset(story.moved.x_um, story.moved.y_um, story.moved.z_um).plus(since)
         for place_um in story.surface:
@@ -110,7 +118,8 @@ class Scan:
             progress(Progress(done, len(sites), statistics.fmean(self._pace_s) * (len(sites) - done)))
 
         with self._writer:
-            unmended: list[list[Site]] = []
+            above: list[Site] = []
+            unmended: list[_Row] = []
             for _, row in itertools.groupby(sites, key=lambda site: site.row):
                 fields = list(row)
                 missing = self._missing(fields)
@@ -123,30 +132,40 @@ class Scan:
                             self._flush()
                         self._mend(unmended, [site], one_more)
                         unmended = []
-                unmended.append(fields)
+                unmended.append(_Row(fields, above))
+                above = fields
             self._mend(unmended, [], one_more)
 
     def _go_to(self, site: Site) -> None:
         """The way to the first field is no part of its time."""
         self._scanner.stage.move_to(x_um=site.x_um + self._offset.x_um, y_um=site.y_um + self._offset.y_um)
 
-    def _mend(self, rows: Sequence[Sequence[Site]], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
+    def _mend(self, rows: Sequence[_Row], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """Take again what is not good in these rows. :param since: fields that were taken after them."""
         self._flush(len(since))
-        for row in rows:
-            if not any(wants_again(self._keeper.records[site.row, site.col]) for site in row):
+        for each in rows:
+            row, found_since = each.fields, self._found_since(each.above)
+            if not found_since and not any(wants_again(self._keeper.records[site.row, site.col]) for site in row):
                 self._lost_rows = 0
                 continue
             self._flush()
             self._find_lost_place(row, since, progress)
             for retakes, method in enumerate((self._ways.focus, self._ways.carefully)[:MOST_RETAKES]):
-                for site in row:
+                for site in (*found_since, *(site for site in row if not self._is_found_late(site))):
                     if self._may_be_better(site, retakes):
                         self._field(site, method)
                         progress(site)
                 self._flush()
             self._settle_light(row, progress)
             self._take_anew([site for site in since if self._had_no_neighbour(site)], progress)
+
+    def _found_since(self, above: Sequence[Site]) -> list[Site]:
+        """Fields of the row above that passed for good until this row showed the same tissue."""
+        records = [(site, self._keeper.records[site.row, site.col]) for site in above if self._is_found_late(site)]
+        return [site for site, record in records if wants_again(record) and record.retakes < MOST_RETAKES]
+
+    def _is_found_late(self, site: Site) -> bool:
+        return (site.row, site.col) in self._keeper.found_late
 
     def _had_no_neighbour(self, site: Site) -> bool:
         """Whether a field could not be laid beside those before it, as they were not good then."""

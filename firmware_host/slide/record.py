@@ -33,6 +33,7 @@ _COLUMNS = [
     "defocus_dof",
     "exposure",
     "seam_px",
+    "seam_sharpness",
     "retakes",
     "retaken_for",
     "flags",
@@ -50,8 +51,8 @@ class FieldRecord:
     :param first_true_move_um, true_error_um: known on the twin only: the move that would have been right then, and
         the tile's z minus the true focus.
     :param tile: the tile's file name in the scan's folder; empty when it was not saved.
-    :param sharpness, defocus_dof, exposure, seam_px, steepness: as `firmware_host.quality.verdict.Quality` has them;
-        None where there was too little to measure them by.
+    :param sharpness, defocus_dof, exposure, seam_px, seam_sharpness, steepness: as
+        `firmware_host.quality.verdict.Quality` has them; None where there was too little to measure them by.
     :param flags: what is wrong with the tile, by the names of `firmware_host.incidents`; none for a good one.
     :param retakes: how often the field was taken again; :param retaken_for: what was wrong with the takes before.
     """
@@ -75,6 +76,7 @@ class FieldRecord:
     defocus_dof: float | None = None
     exposure: float | None = None
     seam_px: float | None = None
+    seam_sharpness: float | None = None
     flags: tuple[str, ...] = ()
     retakes: int = 0
     retaken_for: tuple[str, ...] = ()
@@ -113,7 +115,8 @@ def write_tiles_csv(path: Path, records: list[FieldRecord]) -> None:
                 *(f"{record.time_ns.get(phase, 0) * 1e-6:.3f}" for phase in PHASES),
                 *(_optional(v) for v in (record.first_move_um, record.first_true_move_um, record.true_error_um)),
                 record.tile,
-                *(_optional(v) for v in (record.sharpness, record.defocus_dof, record.exposure, record.seam_px)),
+                *(_optional(v) for v in (record.sharpness, record.defocus_dof, record.exposure)),
+                *(_optional(v) for v in (record.seam_px, record.seam_sharpness)),
                 record.retakes,
                 "; ".join(record.retaken_for),
                 "; ".join(record.flags),

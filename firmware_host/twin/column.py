@@ -141,6 +141,16 @@ class OpticalColumn:
         """
         return self._look(round(x_um, 3), round(y_um, 3)).focus_z_um
 
+    def blur_um(self, x_um: float, y_um: float, heights_um: Sequence[float]) -> float | None:
+        """How far from focus the field at (x, y) looks that was exposed while the stage passed these heights.
+
+        None where it has no detail to focus on.
+        """
+        view = self._look(round(x_um, 3), round(y_um, 3))
+        if view.spectra is None or view.focus_z_um is None:
+            return None
+        return self._sharpest.blur_um(view.focus_z_um, heights_um, view.spectra, view.layers_z_um)
+
     @property
     def _corner(self) -> tuple[int, int]:
         return (self._padded[0] - self._shape[0]) // 2, (self._padded[1] - self._shape[1]) // 2

@@ -26,6 +26,7 @@ from firmware_host.twin.slide import draw_surface
 
 CAMERA_WAVELENGTHS_UM = (0.610, 0.545, 0.465)
 _KEPT_EDGES = 500_000  # of each pin, so that a large slide needs no more memory than a small one
+_SWUNG_UM = 0.5  # in one exposure: less is the last of a settling stage
 _COHERENCE = 0.85
 _PHASE_RATIO = 0.1
 
@@ -80,8 +81,16 @@ class EmulatedView:
         )
 
     def focus_error_um(self, frame: Frame) -> float | None:
-        """True z of a frame minus the true z of focus there, um; None where nothing can be focused on."""
-        x_um, y_um, z_um = self._view_um(frame.exposure_start_ns + frame.exposure_ns // 2)
+        """True z of a frame minus the true z of focus there, um; None where nothing can be focused on.
+
+        Of a frame that was exposed while the stage moved: the distance from focus that it looks like.
+        """
+        moments_ns = (frame.exposure_start_ns + frame.exposure_ns * part // 4 for part in range(5))
+        places_um = [self._view_um(moment_ns) for moment_ns in moments_ns]
+        x_um, y_um, z_um = places_um[2]
+        heights_um = [height_um for *_, height_um in places_um]
+        if max(heights_um) - min(heights_um) > _SWUNG_UM:
+            return self.column.blur_um(x_um, y_um, heights_um)
         focus_um = self.column.focus_z_um(x_um, y_um)
         return None if focus_um is None else z_um - focus_um
 

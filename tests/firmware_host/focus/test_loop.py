@@ -225,6 +225,17 @@ def test_frames_of_a_sweep_go_upwards(method: Literal["sweep", "two-shot"]) -> N
     assert result.z_um == pytest.approx(302.0, abs=0.25)
 
 
+def test_a_sweep_with_a_witness_takes_one_more_frame_below_its_tile() -> None:
+    world = World(sharp=302.0)
+    eye = Eye(world, world.clock, world.cancel, 2.0)
+    result = ContrastSweep(world, eye, PROFILE.optics, PROFILE.focus, with_witness=True).focus(0.0, 0.0, 300.0)
+    assert (result.status, result.captures) == ("swept", 21 + 2)
+    delta_um = PROFILE.focus.delta_dof * PROFILE.optics.depth_of_field_um
+    ((witness_um, _),) = result.others
+    assert (witness_um, result.z_um) == tuple(world.seen[-2:])
+    assert result.z_um - witness_um == pytest.approx(delta_um, abs=0.1)
+
+
 def test_a_sweep_is_made_once_more_around_its_end() -> None:
     world = World(sharp=310.0)
     eye = Eye(world, world.clock, world.cancel, 2.0)

@@ -17,6 +17,7 @@ from firmware_host.incidents import RESPONSES
 from firmware_host.profile import load_profile
 from firmware_host.quality import verdict
 from firmware_host.quality.judge import QualityJudge, Shot
+from firmware_host.quality.seams import Seam
 from firmware_host.quality.verdict import Quality
 from firmware_host.scan.plan import Site
 
@@ -64,6 +65,7 @@ def _scanned() -> tuple[QualityJudge, list[tuple[Taken, Quality]]]:
         taken = take(place, 0.1, -1.9)
         found.append((taken, taken.judged(judge)))
         judge.remember(place, taken.tile, found[-1][1])
+    judge.learn(None, [(direction, Seam(0, 0, 0.95, 1.0, 0.0)) for direction in ("across", "down") for _ in range(3)])
     return judge, found
 
 
@@ -219,8 +221,8 @@ def test_another_field_in_its_place_is_told(judge: QualityJudge) -> None:
 def test_empty_glass_is_good_and_a_dim_lamp_shows_on_it() -> None:
     empty, judge = slide().empty(), QualityJudge(PROFILE)
     bright = slide().flat_field.apply(empty)
-    assert judge.judge(EMPTY, bright, Shot(0, empty), []) == Quality(None, None, None, None)
-    judge.remember(EMPTY, bright, Quality(None, None, None, None))
+    assert judge.judge(EMPTY, bright, Shot(0, empty), []) == Quality(None, None, None, None, None, 0)
+    judge.remember(EMPTY, bright, Quality(None, None, None, None, None))
     beside = replace(EMPTY, col=10, x_um=EMPTY.x_um + X_UM)
     again = slide().empty()
     assert judge.judge(beside, darker(slide().flat_field.apply(again)), Shot(0, again), []).causes == (verdict.DARK,)
@@ -261,8 +263,85 @@ def test_memory_is_bounded_by_two_rows() -> None:
     judge, tile = QualityJudge(PROFILE), good().tile
     for row in range(5):
         for col in range(4):
-            judge.remember(site(row, col), tile, Quality(None, None, None, None))
+            judge.remember(site(row, col), tile, Quality(None, None, None, None, None))
     assert judge.nbytes < 2 * 4 * 0.2 * tile.size / 3
+
+
+@pytest.mark.parametrize("defocus_dof", [-1.2, 1.2])
+def test_a_tile_whose_own_frames_are_shaken_too_is_told_by_its_seams(defocus_dof: float, judge: QualityJudge) -> None:
+    """Its frames say that it is in focus: they were as far off as it is."""
+    there, shaken = good(), take(site(1, 1), defocus_dof)
+    quality = replace(there, tile=shaken.tile).judged(judge)
+    assert quality.causes == (verdict.BLURRED,)
+    assert quality.seam_sharpness is not None
+    assert quality.seam_sharpness < -0.35
+    assert abs(quality.defocus_dof or 0) < 0.4
+
+
+def test_a_tile_that_passed_is_found_blurred_by_the_next_one() -> None:
+    judge, blurred = QualityJudge(PROFILE), take(site(0, 0), 1.6)
+    judge.remember(site(0, 0), blurred.tile, Quality(None, None, None, None, None))
+    found = take(site(0, 1), 0.0, -2.0).judged(judge)
+    assert found.causes == ()
+    assert [place[:2] for place in found.blurred] == [(0, 0)]
+    assert found.blurred[0][2] == pytest.approx(-(found.seam_sharpness or 0.0))
+    once_more = take(site(0, 1), 0.0, -2.0).judged(judge)
+    assert once_more.blurred == (), "nothing is laid beside it any more"
+
+
+def test_a_blurred_tile_blames_nobody(judge: QualityJudge) -> None:
+    assert take(site(1, 1), 2.5, 0.5).judged(judge).blurred == ()
+
+
+def in_two_heights(share: float, up_dof: float) -> Taken:
+    """The left part of the field lies so much lower than the rest, in the tile and in its frame alike."""
+    flat, low = take(site(1, 1), 0.0, -2.0), take(site(1, 1), up_dof, up_dof - 2.0)
+    left = soft(24, flat.tile.shape[1], round(share * flat.tile.shape[1]))
+
+    def joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.round(one * (1 - left) + other * left).astype(np.uint8)
+
+    shot = replace(flat.shot, image=joined(flat.shot.image, low.shot.image))
+    other = replace(flat.others[0], image=joined(flat.others[0].image, low.others[0].image))
+    return replace(flat, tile=joined(flat.tile, low.tile), shot=shot, others=[other])
+
+
+def soft(ramp_px: int, width: int, edge: int) -> np.ndarray:
+    """Share of the left part, by column."""
+    return np.clip((edge - np.arange(width)) / ramp_px + 0.5, 0, 1)[None, :, None]
+
+
+@pytest.mark.parametrize("up_dof", [-2.5, -2.0, 1.5, 2.0, 3.0])
+def test_a_tile_of_two_heights_is_uneven_and_not_taken_again(up_dof: float, judge: QualityJudge) -> None:
+    quality = in_two_heights(0.4, up_dof).judged(judge)
+    assert (quality.causes, quality.verdict) == ((verdict.UNEVEN,), "flag")
+    assert quality.steepness is None, "nothing is learnt from it"
+
+
+def test_a_small_part_at_another_height_does_not_make_a_tile_uneven(judge: QualityJudge) -> None:
+    assert verdict.UNEVEN not in in_two_heights(0.1, 3.0).judged(judge).causes
+
+
+@pytest.mark.parametrize(("again_um", "causes"), [(0.2, ()), (0.8, (verdict.HEIGHT_OFF,))])
+def test_a_height_that_no_neighbour_expects_is_believed_when_it_is_found_twice(
+    again_um: float, causes: tuple[str, ...], judge: QualityJudge
+) -> None:
+    """A stage that swings deceives all frames of a field, but not twice in the same way."""
+    there = good()
+    for taken, quality in _scanned()[1]:
+        judge.remember(taken.place, taken.tile, replace(quality, z_um=there.shot.z_um))
+    far_um = 2 * PROFILE.optics.depth_of_field_um
+
+    def at(z_um: float) -> Quality:
+        new = take(site(1, 1), 0.0, -2.0)  # with its own noise
+        others = [replace(other, z_um=other.z_um + z_um) for other in new.others]
+        return replace(new, shot=replace(new.shot, z_um=new.shot.z_um + z_um), others=others).judged(judge)
+
+    first = at(far_um)
+    assert (first.causes, first.verdict) == ((verdict.HEIGHT_OFF,), "retake")
+    judge.remember(there.place, there.tile, first)
+    assert at(far_um + again_um).causes == causes
+    assert at(0.0).causes == ()
 
 
 def test_the_same_frames_get_the_same_judgement() -> None:
@@ -271,5 +350,5 @@ def test_the_same_frames_get_the_same_judgement() -> None:
 
 def test_every_cause_has_its_response() -> None:
     causes = {value for name, value in vars(verdict).items() if name.isupper() and isinstance(value, str)}
-    assert len(causes) == 8
+    assert len(causes) == 10
     assert causes <= RESPONSES.keys()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_host.incidents import Incident
 from firmware_host.quality.memory import Memory
-from firmware_host.quality.seams import Seam
+from firmware_host.quality.seams import Seam, borders_of
+from firmware_host.quality.verdict import Quality
 from firmware_host.scan.plan import Site
+
+BORDERS = borders_of(np.full((64, 64), 9, np.uint8), 0.1)
 
 
 def test_what_all_seams_have_in_common_is_usual() -> None:
@@ -57,3 +66,38 @@ def test_a_frame_is_a_repetition_only_elsewhere() -> None:
     assert memory.repeats(7, here, 302.0)
     assert memory.repeats(7, there, 300.0)
     assert not memory.repeats(8, there, 300.0)
+
+
+@given(st.floats(-0.02, 0.02), st.floats(-0.02, 0.02), st.sampled_from([(1, 1), (1, 3), (1, 5)]), st.integers(0, 4))
+def test_on_a_tilted_slide_the_next_height_is_known(right: float, down: float, at: tuple[int, int], away: int) -> None:
+    """To the nanometre, from whichever good tile of the row is the nearest."""
+    memory = Memory()
+
+    def z_um(place: Site) -> float:
+        return 100 + right * place.x_um + down * place.y_um
+
+    for row, col in itertools.product(range(2), range(10)):
+        place = Site(row, col, 300.0 * col, 200.0 * row)
+        beside = row == 0 or abs(col - at[1]) == away
+        if beside and (row, col) != at:
+            memory.keep(place, Quality(None, None, None, None, None, z_um(place)), BORDERS)
+    place = Site(*at, 300.0 * at[1], 200.0 * at[0])
+    expected = memory.height_near(place)
+    assert expected == (None if away == 0 else pytest.approx(z_um(place), abs=1e-6))
+
+
+def test_a_tile_that_is_not_good_tells_no_height() -> None:
+    memory = Memory()
+    for row, col in ((0, 0), (0, 1), (1, 0)):
+        memory.keep(Site(row, col, col, row), Quality(None, None, None, None, None, 5.0), BORDERS)
+    assert memory.height_near(Site(1, 1, 1, 1)) == 5.0
+    memory.blame((0, 1), Incident("tile blurred", "shown by the next"))
+    assert memory.height_near(Site(1, 1, 1, 1)) is None
+
+
+def test_a_picture_that_is_sharper_on_one_side_is_usual() -> None:
+    memory = Memory()
+    for at in range(5):
+        memory.add_seam("across", Seam(0.0, 0.0, 0.95, 1.0, 0.2 + 0.01 * at))
+    assert memory.usual("across").sharpness == pytest.approx(0.22)
+    assert Seam(0, 0, 0.9, 1.0, 0.25).less(memory.usual("across")).sharpness == pytest.approx(0.03)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from firmware_host.quality.detail import Light, light_of
 from firmware_host.quality.seams import Borders, Seam, borders_of, seam_between
@@ -29,9 +29,10 @@ def drawn_slide() -> Light:
 SLIDE = drawn_slide()
 
 
-def tile(right: int, down: int, brightness: float = 1.0) -> Borders:
+def tile(right: int, down: int, brightness: float = 1.0, blur_px: float = 0.0) -> Borders:
     """The field whose corner lies there on the slide, with its own noise."""
-    view = SLIDE[MARGIN + down :, MARGIN + right :][:HEIGHT, :WIDTH].astype(np.float64) * brightness
+    slide = np.asarray(Image.fromarray(SLIDE).filter(ImageFilter.GaussianBlur(blur_px)))
+    view = slide[MARGIN + down :, MARGIN + right :][:HEIGHT, :WIDTH].astype(np.float64) * brightness
     assert view.shape == (HEIGHT, WIDTH)
     noise = np.random.default_rng([right + 1000, down + 1000]).normal(0, 1.5, view.shape)
     return borders_of(np.clip(view + noise, 0, 255).astype(np.uint8), 0.1)
@@ -73,11 +74,26 @@ def test_a_change_of_the_lamp_shows_in_the_overlap(brightness: float) -> None:
     assert seam(tile(0, 0), tile(RIGHT, 3, brightness), RIGHT, 0).brightness == pytest.approx(brightness, abs=0.01)
 
 
+@pytest.mark.parametrize("brightness", [0.85, 1.0])
+@pytest.mark.parametrize(("radius", "least", "most"), [(0.0, -0.05, 0.05), (1.5, -1.2, -0.3), (3.0, -3.0, -1.2)])
+def test_a_blurred_tile_is_less_sharp_where_both_show_the_same(
+    brightness: float, radius: float, least: float, most: float
+) -> None:
+    """However bright it is, and whichever of the two it is."""
+    found = seam(tile(0, 0), tile(RIGHT, 3, brightness, radius), RIGHT, 0)
+    assert found.sharpness is not None
+    assert least < found.sharpness < most
+    other = seam(tile(0, 0, brightness, radius), tile(RIGHT, 3), RIGHT, 0)
+    assert other.sharpness == pytest.approx(-found.sharpness, abs=0.1)
+    assert found.reversed.sharpness == -found.sharpness
+
+
 def test_on_empty_glass_only_the_light_is_told() -> None:
     rng = np.random.default_rng(1)
     empty, dim = (borders_of(rng.normal(level, 1.5, (HEIGHT, WIDTH)).astype(np.uint8), 0.1) for level in (238, 214))
     found = seam(empty, dim, RIGHT, 0)
     assert found.likeness is None
+    assert found.sharpness is None
     assert found.brightness == pytest.approx(0.9, abs=0.01)
 
 
@@ -102,6 +118,9 @@ def test_real_tiles_join(shared_data: Path) -> None:
     assert all(each.likeness is not None and each.likeness > 0.85 for each in across + down)
     assert [(each.right_px, each.down_px) for each in across] == [pytest.approx((0, -13), abs=1.5)] * 4
     assert [(each.right_px, each.down_px) for each in down] == [pytest.approx((-20, 1), abs=1.5)] * 3
+    # This picture is sharper on one side, by as much everywhere.
+    assert [each.sharpness for each in across] == [pytest.approx(0.38, abs=0.07)] * 4
+    assert [each.sharpness for each in down] == [pytest.approx(0.0, abs=0.07)] * 3
     stranger = seam(tiles[0, 0], tiles[2, 2], 988, 0)
     assert stranger.likeness is not None
     assert stranger.likeness < 0.2

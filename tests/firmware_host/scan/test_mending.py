@@ -16,6 +16,7 @@ from firmware_host.focus.result import FocusResult
 from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
 from firmware_host.quality.verdict import BRIGHT, DARK, NOT_JUDGED, POSITION_OFF, Quality
+from firmware_host.scan.entries import story_of
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.journal import read_journal
 from firmware_host.scan.keeping import Keeper
@@ -25,6 +26,12 @@ from firmware_host.scan.position import Offset
 from firmware_host.scan.scan import MOST_RETAKES, Scan, Ways
 
 BLURRED = "tile blurred"
+BEGIN = {
+    **dict.fromkeys(("time", "software", "profile_from", "bundle", "bundle_name", "bundle_from"), ""),
+    **dict.fromkeys(("slide", "slide_sha256", "region")),
+    **dict.fromkeys(("allow_unsigned", "calibration", "compare_sweep", "real_time"), False),
+    **{"profile": {}, "seed": 1, "method": "two-shot"},
+}
 Script = dict[tuple[int, int], list[str | None]]
 
 
@@ -38,8 +45,11 @@ class ScriptedJudge:
     def judge(self, place: Any, *_: object) -> Quality:
         words = self.script.get((place.row, place.col), [])
         cause = words.pop(0) if words else None
+        if cause is not None and cause.startswith("blames "):
+            row, col = map(int, cause.split()[1:])
+            return Quality(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, blurred=((row, col, -0.5),))
         reasons = () if cause is None else (Incident(cause, "as scripted"),)
-        return Quality(0.0, 0.0, 1.0, 0.0, reasons)
+        return Quality(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, reasons)
 
     def remember(self, *_: object) -> None: ...
 
@@ -61,7 +71,7 @@ class Scene:
         self.moved, self.homing_fails = Offset(), False
         self.judge = ScriptedJudge(script)
         self.folder = ScanFolder.new(out)
-        self.folder.log("begin")
+        self.folder.log("begin", **BEGIN)
         flat = FlatField.neutral((8, 8))
         self.keeper = Keeper(self.folder, flat, self.judge, None, 90, 0.02)  # type: ignore[arg-type]
         clock = VirtualClock(work_ns={"write": 6_000_000})
@@ -162,6 +172,39 @@ def _worse_each_time(judge: Any) -> Any:
         return replace(quality, reasons=(Incident(BLURRED, "scripted"),) * takes["n"])
 
     return judged
+
+
+@pytest.mark.parametrize(
+    ("blamed", "by", "then"),
+    [
+        ((1, 1), (1, 2), [(1, 3), (2, 0), (1, 1), (2, 1)]),  # of the same row: with that row
+        ((0, 1), (1, 1), [(1, 2), (1, 3), (2, 0), (0, 1), (2, 1)]),  # of the row above, which was mended before
+        ((0, 1), (1, 0), [(1, 1), (1, 2), (1, 3), (2, 0), (0, 1), (2, 1)]),  # even while that row is mended
+        ((1, 1), (2, 1), [(2, 2), (2, 3), (1, 1)]),  # in the last row
+    ],
+)
+def test_a_tile_that_a_later_one_shows_to_be_blurred_is_taken_again(
+    blamed: tuple[int, int], by: tuple[int, int], then: list[tuple[int, int]], emulated: Profile, out: Path
+) -> None:
+    scene = Scene(emulated, out, {by: [f"blames {blamed[0]} {blamed[1]}"]})
+    scene.run()
+    after = scene.visits.index(by) + 1
+    assert scene.visits[after : after + len(then)] == then
+    assert scene.flags() == {}
+    kept = next(each for each in scene.scan.records if (each.row, each.col) == blamed)
+    assert (kept.retakes, kept.retaken_for) == (1, (BLURRED,))
+    story = story_of(read_journal(out / "journal"), out / "journal")
+    assert story.found_late == ({blamed} if blamed[0] < by[0] else set())
+
+
+def test_of_a_blamed_tile_the_journal_tells_what_the_scan_knows(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {(1, 1): ["blames 0 1"], (0, 1): [None, BLURRED, BLURRED]})
+    scene.run()
+    assert scene.flags() == {(0, 1): (BLURRED,)}
+    assert scene.visits.count((0, 1)) + scene.careful.count((0, 1)) == 1 + MOST_RETAKES
+    story = story_of(read_journal(out / "journal"), out / "journal")
+    assert {(each.row, each.col): each for each in story.records} == scene.keeper.records
+    assert story.found_late == scene.keeper.found_late == {(0, 1)}
 
 
 def test_what_cannot_be_judged_is_flagged_and_not_taken_again(emulated: Profile, out: Path) -> None:

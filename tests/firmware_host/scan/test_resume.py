@@ -323,5 +323,5 @@ def test_a_journal_of_another_schema_is_refused(cut: Path) -> None:
     first, rest = (cut / "journal").read_bytes().split(b"\n", 1)
     entry = json.dumps({**json.loads(first.split(b" ", 1)[1]), "schema": 1}).encode()
     (cut / "journal").write_bytes(b"%08x %b\n%b" % (zlib.crc32(entry), entry, rest))
-    with pytest.raises(UsageError, match="of schema 1, this software reads 2"):
+    with pytest.raises(UsageError, match="of schema 1, this software reads 3"):
         resume(cut)

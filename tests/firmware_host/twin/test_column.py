@@ -93,11 +93,37 @@ def test_the_truth_is_where_tissue_is_sharpest(seed: int, colour_shift_um: tuple
     assert fit_peak(heights.tolist(), energy).z_um == pytest.approx(truth, abs=0.15)
 
 
+@pytest.mark.parametrize("off_um", [-3.0, -1.5, -0.5, 0.8, 2.0])
+def test_an_exposure_at_one_height_is_as_blurred_as_that_height_is_far(off_um: float) -> None:
+    column = make_column(ProceduralSection(1, 0.25, (300.0, 0.0), 800.0, 2.0))
+    truth = column.focus_z_um(300.0, 0.0)
+    assert truth is not None
+    assert column.blur_um(300.0, 0.0, [truth + off_um] * 5) == pytest.approx(off_um, abs=0.1)
+
+
+def test_a_stage_that_swings_through_focus_blurs_by_less_than_its_swing() -> None:
+    """As much as the mean of its pictures: rendered, and compared with still ones."""
+    column = make_column(ProceduralSection(1, 0.25, (300.0, 0.0), 800.0, 2.0))
+    truth = column.focus_z_um(300.0, 0.0)
+    assert truth is not None
+
+    def sharpness(*heights_um: float) -> float:
+        pictures = [np.tensordot(LUMINANCE, column.transmittance(300.0, 0.0, truth + um), 1) for um in heights_um]
+        return float(sum((slope**2).sum() for slope in np.gradient(np.mean(pictures, axis=0))))
+
+    swing_um = (-3.2, -2.3, -1.2, 0.0, 0.9)
+    blur_um = column.blur_um(300.0, 0.0, [truth + um for um in swing_um])
+    assert blur_um is not None
+    assert -2.0 < blur_um < -0.5
+    assert sharpness(blur_um - 0.2) < sharpness(*swing_um) < sharpness(blur_um + 0.2)
+
+
 def test_empty_glass_is_white_and_has_no_focus() -> None:
     section = ProceduralSection(1, 0.25, (5000.0, 5000.0), 300.0, 2.0)
     column = make_column(section)
     assert all((plane == 1).all() for plane in column.transmittance(0.0, 0.0, 100.0))
     assert column.focus_z_um(0.0, 0.0) is None
+    assert column.blur_um(0.0, 0.0, [100.0, 101.0]) is None
 
 
 @pytest.mark.parametrize("thickness_um", [0.0, 1.0, 3.0])
