@@ -23,7 +23,7 @@ from benchmarks.scans import Scanner, profile_of
 from firmware_host.profile import Profile
 from firmware_host.profile_tables import TwinTable
 from firmware_host.quality.judge import QualityJudge, Shot
-from firmware_host.quality.verdict import BLURRED, NOT_JUDGED
+from firmware_host.quality.verdict import BLURRED, NOT_JUDGED, UNEVEN
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.plan import Site
 from firmware_host.twin.column import OpticalColumn
@@ -57,7 +57,7 @@ class Trial:
 
     @property
     def flagged(self) -> bool:
-        return BLURRED in self.causes or NOT_JUDGED in self.causes
+        return bool({BLURRED, UNEVEN, NOT_JUDGED} & set(self.causes))
 
 
 class EmulatedField:

@@ -101,6 +101,13 @@ class Doubted(_Checked):
     fields: list[tuple[int, int]]
 
 
+class Mending(_Checked):
+    """Which fields (row, column) were to be taken again with a row, those of the row above it among them."""
+
+    row: int
+    fields: list[tuple[int, int]]
+
+
 class Lesson(_Checked):
     """What one take told of all fields, whether it was kept or not.
 
@@ -130,6 +137,7 @@ class Story:
     :param checksums: of the tiles' files, by name.
     :param takes: how often each field was taken, by row and column.
     :param found_late: fields that the row below them showed to be blurred.
+    :param mending: by row, what was to be taken again with it; rows that were doubted since are left out.
     :param surface: (x, y, z) of the fields in focus, um, in the order in which they were found.
     :param moved: the sum of all that the stage's zero has moved by.
     :param sessions: how often the scan was begun or continued.
@@ -144,6 +152,7 @@ class Story:
     takes: Mapping[tuple[int, int], int]
     lessons: Sequence[Lesson]
     found_late: Set[tuple[int, int]]
+    mending: Mapping[int, Sequence[tuple[int, int]]]
     surface: Sequence[tuple[float, float, float]]
     moved: Moved
     incidents: Sequence[Told]
@@ -155,7 +164,12 @@ class Story:
 
     def without(self, lost: set[str]) -> Story:
         """The same, as if these tiles had never been taken."""
-        return replace(self, records=[record for record in self.records if record.tile not in lost])
+        rows = {record.row for record in self.records if record.tile in lost}
+        return replace(
+            self,
+            records=[record for record in self.records if record.tile not in lost],
+            mending={row: places for row, places in self.mending.items() if row not in rows},
+        )
 
 
 def story_of(past: Past, where: Path) -> Story:
@@ -171,7 +185,8 @@ def story_of(past: Past, where: Path) -> Story:
     takes: Counter[tuple[int, int]] = Counter()
     surface: list[tuple[float, float, float]] = []
     lessons: list[Lesson] = []
-    found_late: set[tuple[int, int]] = set()
+    late: set[tuple[int, int]] = set()
+    mending: dict[int, list[tuple[int, int]]] = {}
     moved = Moved(x_um=0, y_um=0, z_um=0, how="")
     for entry in past.entries:
         if entry.event == "field":
@@ -183,11 +198,16 @@ def story_of(past: Past, where: Path) -> Story:
             checksums[record.tile] = checksum
             if lesson.found is not None:
                 surface.append(lesson.found)
-            found_late |= blame(records, lesson.blurred, record.row)
+            late |= found_late(lesson.blurred, record.row)
+            blame(records, lesson.blurred)
         elif entry.event == "doubted":
             for place in _checked(Doubted, entry.values, where).fields:
                 records.pop(place, None)
-                found_late.discard(place)
+                late.discard(place)
+                mending.pop(place[0], None)
+        elif entry.event == "mending":
+            begun = _checked(Mending, entry.values, where)
+            mending[begun.row] = begun.fields
         elif entry.event == "moved":
             step = _checked(Moved, entry.values, where)
             moved = Moved(
@@ -205,7 +225,8 @@ def story_of(past: Past, where: Path) -> Story:
         checksums=checksums,
         takes=takes,
         lessons=lessons,
-        found_late=found_late,
+        found_late=late,
+        mending=mending,
         surface=surface,
         moved=moved,
         incidents=[Told(str(v.get("cause", "")), str(v.get("text", ""))) for v in past.of("incident")],
@@ -217,18 +238,17 @@ def story_of(past: Past, where: Path) -> Story:
     )
 
 
-def blame(
-    records: dict[tuple[int, int], FieldRecord], blurred: Sequence[tuple[int, int, float]], by_row: int
-) -> set[tuple[int, int]]:
-    """Flag fields that one of this row showed to be blurred, and return those of the rows above it.
+def found_late(blurred: Sequence[tuple[int, int, float]], by_row: int) -> set[tuple[int, int]]:
+    """Those that a field of a row below them showed to be blurred. :param blurred: `Lesson.blurred`."""
+    return {(row, col) for row, col, _ in blurred if row < by_row}
 
-    :param blurred: `Lesson.blurred`.
-    """
+
+def blame(records: dict[tuple[int, int], FieldRecord], blurred: Sequence[tuple[int, int, float]]) -> None:
+    """Flag fields that were shown to be blurred. :param blurred: `Lesson.blurred`."""
     for row, col, sharpness in blurred:
         if (record := records.get((row, col))) is not None:
             flags = tuple(dict.fromkeys((*record.flags, BLURRED)))
             records[row, col] = replace(record, flags=flags, seam_sharpness=sharpness)
-    return {(row, col) for row, col, _ in blurred if row < by_row}
 
 
 _RECORD = TypeAdapter(FieldRecord)

@@ -20,7 +20,7 @@ from firmware_host.quality.judge import QualityJudge, Shot
 from firmware_host.quality.memory import Direction
 from firmware_host.quality.seams import Seam
 from firmware_host.quality.verdict import BEYOND_MENDING, Quality
-from firmware_host.scan.entries import Story, blame
+from firmware_host.scan.entries import Story, blame, found_late
 from firmware_host.scan.folder import ScanFolder, tile_name
 from firmware_host.scan.light import FlatField
 from firmware_host.scan.light import Image as Pixels
@@ -71,22 +71,32 @@ class Keeper:
         """The best take of each field."""
         self.found_late: set[Place] = set()
         """Fields that passed for good until the row below them was taken: they are mended with that row."""
+        self.mending: dict[int, list[Place]] = {}
+        """By row, what was chosen to be taken again with it."""
 
     def recall(self, story: Story) -> None:
         """What an earlier session kept, and how often it took each field."""
         self.records = {(record.row, record.col): record for record in story.records}
         self._takes = dict(story.takes)
         self.found_late = set(story.found_late)
+        self.mending = {row: list(places) for row, places in story.mending.items()}
 
     def doubt(self, places: Sequence[Place]) -> None:
         """As if these fields had never been taken."""
         self._folder.log("doubted", fields=places)
         self.found_late.difference_update(places)
+        for row, _ in places:
+            self.mending.pop(row, None)
         for place in places:
             if (record := self.records.pop(place, None)) is not None:
                 self._folder.drop_tile(record.tile)
         if self._judge is not None:
             self._judge.forget(places)
+
+    def mend(self, row: int, places: Sequence[Place]) -> None:
+        """What is to be taken again with a row; told once for each."""
+        self._folder.log("mending", row=row, fields=places)
+        self.mending[row] = list(places)
 
     def piece(self, take: Take) -> _Piece:
         """The work on one take, which may be tried again where the disk refuses it."""
@@ -141,7 +151,8 @@ class Keeper:
                 self._judge.remember(record, saved, quality)
         self._takes[place] = number
         self.records[place] = kept
-        self.found_late |= blame(self.records, lesson["blurred"], record.row)
+        self.found_late |= found_late(lesson["blurred"], record.row)  # before they are flagged, as the loop looks
+        blame(self.records, lesson["blurred"])
 
 
 def _lesson(record: FieldRecord, quality: Quality | None) -> dict[str, Any]:

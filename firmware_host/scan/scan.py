@@ -144,28 +144,43 @@ class Scan:
         """Take again what is not good in these rows. :param since: fields that were taken after them."""
         self._flush(len(since))
         for each in rows:
-            row, found_since = each.fields, self._found_since(each.above)
-            if not found_since and not any(wants_again(self._keeper.records[site.row, site.col]) for site in row):
+            row = each.fields
+            if not self._bad(each):
                 self._lost_rows = 0
+                self._chosen(each)
                 continue
             self._flush()
             self._find_lost_place(row, since, progress)
+            chosen = self._chosen(each)
             for retakes, method in enumerate((self._ways.focus, self._ways.carefully)[:MOST_RETAKES]):
-                for site in (*found_since, *(site for site in row if not self._is_found_late(site))):
-                    if self._may_be_better(site, retakes):
-                        self._field(site, method)
-                        progress(site)
+                for site in [site for site in chosen if self._may_be_better(site, retakes)]:
+                    self._field(site, method)
+                    progress(site)
                 self._flush()
             self._settle_light(row, progress)
             self._take_anew([site for site in since if self._had_no_neighbour(site)], progress)
 
-    def _found_since(self, above: Sequence[Site]) -> list[Site]:
-        """Fields of the row above that passed for good until this row showed the same tissue."""
-        records = [(site, self._keeper.records[site.row, site.col]) for site in above if self._is_found_late(site)]
-        return [site for site, record in records if wants_again(record) and record.retakes < MOST_RETAKES]
+    def _bad(self, row: _Row) -> list[Site]:
+        """What is not good in a row; and in the one above it, that passed for good until this row was taken."""
+        records = self._keeper.records
+        above = [site for site in row.above if records[site.row, site.col].retakes < MOST_RETAKES]
+        return [site for site in (*above, *self._own(row)) if wants_again(records[site.row, site.col])]
 
-    def _is_found_late(self, site: Site) -> bool:
-        return (site.row, site.col) in self._keeper.found_late
+    def _own(self, row: _Row) -> list[Site]:
+        """The fields of a row that are mended with it."""
+        return [site for site in row.fields if (site.row, site.col) not in self._keeper.found_late]
+
+    def _chosen(self, row: _Row) -> list[Site]:
+        """What is taken again with a row, chosen once: a session that goes on goes the same way.
+
+        What is found to be blurred while it is taken again waits for the next row.
+        """
+        number = row.fields[0].row
+        places = [(site.row, site.col) for site in self._bad(row)]
+        if number not in self._keeper.mending:
+            self._kept(lambda: self._keeper.mend(number, places))
+        chosen = {*self._keeper.mending[number], *self._in_other_light}
+        return [site for site in (*row.above, *self._own(row)) if (site.row, site.col) in chosen]
 
     def _had_no_neighbour(self, site: Site) -> bool:
         """Whether a field could not be laid beside those before it, as they were not good then."""
@@ -212,9 +227,13 @@ class Scan:
 
     def _doubt(self, sites: Sequence[Site]) -> None:
         places = [(site.row, site.col) for site in sites]
+        self._kept(lambda: self._keeper.doubt(places))
+
+    def _kept(self, write: Callable[[], None]) -> None:
+        """Tried again where the disk refuses it."""
         for tried in itertools.count(1):
             try:
-                return self._keeper.doubt(places)
+                return write()
             except OSError as error:
                 self._mend_disk(error, tried)
 

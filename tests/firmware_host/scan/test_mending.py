@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from firmware_host.camera.port import Frame
 from firmware_host.clock import VirtualClock
-from firmware_host.errors import HardwareError
+from firmware_host.errors import Cancelled, HardwareError
 from firmware_host.focus.result import FocusResult
 from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
@@ -64,14 +65,17 @@ class Scene:
         self.sites = [Site(row, col, 100.0 * col, 100.0 * row) for row in range(3) for col in range(4)]
         self.visits: list[tuple[int, int]] = []
         self.careful: list[tuple[int, int]] = []
+        self.order: list[tuple[int, int]] = []
         self.said: list[Incident] = []
         self.pivots_um: list[float] = []
         self.homings: list[int] = []
         self.light = 1.0
         self.moved, self.homing_fails = Offset(), False
         self.judge = ScriptedJudge(script)
-        self.folder = ScanFolder.new(out)
-        self.folder.log("begin", **BEGIN)
+        self.visits_left = 999
+        self.folder = ScanFolder.continued(out) if out.exists() else ScanFolder.new(out)
+        if not out.joinpath("journal").exists():
+            self.folder.log("begin", **BEGIN)
         flat = FlatField.neutral((8, 8))
         self.keeper = Keeper(self.folder, flat, self.judge, None, 90, 0.02)  # type: ignore[arg-type]
         clock = VirtualClock(work_ns={"write": 6_000_000})
@@ -112,6 +116,10 @@ class Focus:
 
     def focus(self, x_um: float, y_um: float, pivot_um: float) -> FocusResult:
         place = round(y_um / 100), round(x_um / 100)
+        self._scene.visits_left -= 1
+        if self._scene.visits_left < 0:
+            raise Cancelled("the power is cut")
+        self._scene.order.append(place)
         self._visits.append(place)
         self._scene.pivots_um.append(pivot_um)
         image = np.full((8, 8, 3), 100 + len(self._visits), np.uint8)
@@ -195,6 +203,44 @@ def test_a_tile_that_a_later_one_shows_to_be_blurred_is_taken_again(
     assert (kept.retakes, kept.retaken_for) == (1, (BLURRED,))
     story = story_of(read_journal(out / "journal"), out / "journal")
     assert story.found_late == ({blamed} if blamed[0] < by[0] else set())
+
+
+CROWDED: Script = {
+    (0, 1): [BLURRED, None, BLURRED],
+    (0, 2): [None, BLURRED, None],
+    (0, 3): [BLURRED, "blames 0 2"],  # found while it is taken again: waits for the next row
+    (1, 0): ["blames 0 0", "blames 2 0"],
+    (1, 1): [None, "blames 1 2"],
+    (1, 2): ["blames 1 1", BLURRED, BLURRED],
+    (1, 3): [BLURRED, "blames 0 3", None],
+    (2, 0): ["blames 1 0", BLURRED, "blames 1 1"],
+    (2, 1): ["blames 2 0"],
+    (2, 3): ["blames 2 2", BLURRED],
+}
+
+
+@pytest.mark.parametrize("cut_after", range(26))
+def test_a_scan_that_is_cut_anywhere_takes_the_same_fields_in_the_same_order(
+    cut_after: int, emulated: Profile, tmp_path: Path
+) -> None:
+    whole = Scene(emulated, tmp_path / "whole", CROWDED)
+    whole.run()
+    assert len(whole.order) == 25
+    first = Scene(emulated, tmp_path / "cut", CROWDED)
+    first.visits_left = cut_after
+    with contextlib.suppress(Cancelled):
+        first.run()
+    first.folder.release()
+    story = story_of(read_journal(tmp_path / "cut/journal"), tmp_path / "cut/journal")
+    rest = {place: words[story.takes.get(place, 0) :] for place, words in CROWDED.items()}
+    second = Scene(emulated, tmp_path / "cut", rest)
+    second.scan.recall(story, Offset())
+    second.run()
+    assert first.order + second.order == whole.order
+    assert second.keeper.records.keys() == whole.keeper.records.keys()
+    for place, record in second.keeper.records.items():
+        same = whole.keeper.records[place]
+        assert (record.flags, record.retakes, record.tile) == (same.flags, same.retakes, same.tile)
 
 
 def test_of_a_blamed_tile_the_journal_tells_what_the_scan_knows(emulated: Profile, out: Path) -> None:
