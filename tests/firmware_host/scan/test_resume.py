@@ -175,7 +175,8 @@ def cut(profile: Profile, bundle: Bundle, tmp_path: Path, whole: Path) -> Path:
     out = tmp_path / "scan"
     (out / "tiles").mkdir(parents=True)
     lines = (whole / "journal").read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if b'"event": "end"' not in line][:7]
+    fifth = [at for at, line in enumerate(lines) if b'"event": "field"' in line][4]
+    kept = lines[: fifth + 1]
     (out / "journal").write_bytes(b"".join(kept))
     for each in fields(out):
         (out / each["tile"]).write_bytes((whole / each["tile"]).read_bytes())
