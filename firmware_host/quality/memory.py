@@ -20,6 +20,8 @@ _STEEPNESS_OF, _LEAST_FOR_STEEPNESS = 25, 4
 _NEAREST, _LEAST_NEAR = 8, 3
 _NEAR_COLUMNS = 4
 _PRINTS = 512
+ROWS = 3
+"""That are kept: while a row is mended the next one has begun, and of the one before it a tile may be taken again."""
 
 
 class Place(Protocol):
@@ -48,7 +50,7 @@ class Remembered:
 
 
 class Memory:
-    """The tiles of this row and the one before, and what many tiles have in common."""
+    """The tiles of the last rows, and what many tiles have in common."""
 
     def __init__(self) -> None:
         self._tiles: dict[tuple[int, int], Remembered] = {}
@@ -64,7 +66,8 @@ class Memory:
     def keep(self, place: Place, quality: Quality, borders: Borders) -> None:
         """Keep a tile in place of what was kept of that field; rows that nothing new touches are forgotten."""
         self._tiles[place.row, place.col] = Remembered(place, quality, borders)
-        self._tiles = {key: tile for key, tile in self._tiles.items() if key[0] >= place.row - 1}
+        oldest = max(row for row, _ in self._tiles) - ROWS + 1
+        self._tiles = {key: tile for key, tile in self._tiles.items() if key[0] >= oldest}
 
     def forget(self, places: Sequence[tuple[int, int]]) -> None:
         """Fields, (row, col), that are to be taken as if for the first time."""

@@ -17,7 +17,7 @@ from firmware_host.incidents import Incident
 from firmware_host.profile import Profile
 from firmware_host.quality.joining import beyond_limit
 from firmware_host.quality.judge import QualityJudge, Shot
-from firmware_host.quality.memory import Direction
+from firmware_host.quality.memory import ROWS, Direction
 from firmware_host.quality.seams import Seam
 from firmware_host.quality.verdict import BEYOND_MENDING, Quality
 from firmware_host.scan.entries import Story, blame, found_late
@@ -195,7 +195,7 @@ def judge_of(profile: Profile) -> QualityJudge | None:
 
 
 def recall_tiles(judge: QualityJudge, story: Story, folder: Path) -> None:
-    """Show the judge the tiles of the last two rows, which later ones touch, and tell it what all takes told it."""
+    """Show the judge the tiles of the last rows, which later ones touch, and tell it what all takes told it."""
     for lesson in story.lessons:
         seams: list[tuple[Direction, Seam]] = [
             (direction, Seam(right_px, down_px, likeness, brightness, sharpness))
@@ -205,7 +205,7 @@ def recall_tiles(judge: QualityJudge, story: Story, folder: Path) -> None:
     records = story.records
     last = max((record.row for record in records), default=0)
     for record in records:
-        if record.row >= last - 1:
+        if record.row > last - ROWS:
             quality = Quality(
                 record.sharpness,
                 record.defocus_dof,

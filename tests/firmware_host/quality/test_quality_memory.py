@@ -101,3 +101,14 @@ def test_a_picture_that_is_sharper_on_one_side_is_usual() -> None:
         memory.add_seam("across", Seam(0.0, 0.0, 0.95, 1.0, 0.2 + 0.01 * at))
     assert memory.usual("across").sharpness == pytest.approx(0.22)
     assert Seam(0, 0, 0.9, 1.0, 0.25).less(memory.usual("across")).sharpness == pytest.approx(0.03)
+
+
+def test_a_tile_of_the_row_above_that_is_taken_again_finds_its_neighbours() -> None:
+    """When the row after the next has begun, and without driving out any of its tiles."""
+    memory = Memory()
+    for row, col in itertools.product(range(5), range(3)):
+        memory.keep(Site(row, col, col, row), Quality(None, None, None, None, None, 5.0), BORDERS)
+    memory.keep(Site(3, 1, 1, 3), Quality(None, None, None, None, None, 5.0), BORDERS)
+    beside = {(tile.place.row, tile.place.col) for _, _, tile in memory.neighbours(Site(3, 1, 1, 3))}
+    assert beside == {(2, 1), (3, 0), (3, 2), (4, 1)}
+    assert memory.neighbours(Site(0, 1, 1, 0)) == [], "of older rows nothing is kept"
