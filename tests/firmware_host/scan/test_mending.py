@@ -15,7 +15,7 @@ from firmware_host.clock import VirtualClock
 from firmware_host.errors import Cancelled, HardwareError
 from firmware_host.focus.result import FocusResult
 from firmware_host.incidents import Incident
-from firmware_host.profile import Profile
+from firmware_host.profile import Profile, load_profile
 from firmware_host.quality.verdict import BRIGHT, DARK, NOT_JUDGED, POSITION_OFF, Quality
 from firmware_host.scan.entries import story_of
 from firmware_host.scan.folder import ScanFolder
@@ -219,13 +219,18 @@ CROWDED: Script = {
 }
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    scene = Scene(load_profile("emulated"), tmp_path_factory.mktemp("whole") / "scan", CROWDED)
+    scene.run()
+    assert len(scene.order) == 25
+    return scene
+
+
 @pytest.mark.parametrize("cut_after", range(26))
 def test_a_scan_that_is_cut_anywhere_takes_the_same_fields_in_the_same_order(
-    cut_after: int, emulated: Profile, tmp_path: Path
+    cut_after: int, whole: Scene, emulated: Profile, tmp_path: Path
 ) -> None:
-    whole = Scene(emulated, tmp_path / "whole", CROWDED)
-    whole.run()
-    assert len(whole.order) == 25
     first = Scene(emulated, tmp_path / "cut", CROWDED)
     first.visits_left = cut_after
     with contextlib.suppress(Cancelled):
