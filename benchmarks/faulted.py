@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from benchmarks.seen import Seen
 from firmware_host.bundle import find_bundle, read_bundle
-from firmware_host.calibrate.shift import shift_between
 from firmware_host.cancel import CancelToken
 from firmware_host.errors import ScannerError, UsageError
 from firmware_host.hardware import Scanner
@@ -27,15 +23,13 @@ from firmware_host.scan.session import resume_scan, run_scan
 from firmware_host.slide.record import FieldRecord
 from firmware_host.trust import trusted_keys
 from firmware_host.twin.faults.fault import Fault, FaultPlan
+from firmware_host.twin.faults.kinds import LostSteps
 from firmware_host.twin.faults.opening import open_with_faults
 
 REGION = Region(420, 340, 820, 610)
 _STAGE_UM = {"x": 1300.0, "y": 1050.0, "z": 200.0}
 _START_UM = {"x": -150.0, "y": -150.0, "z": -20.0}
 _MIDDLE_Z_UM = 100.0
-
-_ALIKE, _AWAY_PX = 0.5, 12.0  # a tile that shows what it should; one that lies farther from where it should
-_BRIGHTER = 1.2  # than it should be, or darker by the same
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ def scan_with(faults: Sequence[Fault], seed: int, out: Path, reference: Path | N
     shows_the_same = all(fault.area != "slide" for fault in faults)
     wrong = _out_of_focus(records, profile)
     if reference is not None and shows_the_same:
-        wrong += _different(records, out, reference)
+        wrong += _different(records, out, reference, profile, faults)
     planned = 0 if last is None or last.prepared is None else len(last.prepared.sites)
     return Outcome(
         struck=len(plan.struck),
@@ -182,68 +176,30 @@ def _out_of_focus(records: Sequence[FieldRecord], profile: Profile) -> list[tupl
     ]
 
 
-def _different(records: Sequence[FieldRecord], out: Path, reference: Path) -> list[tuple[FieldRecord, str]]:
-    """Tiles that do not show what the scan without faults has seen there, and how they differ.
-
-    By how much most tiles are shifted does not count: that is where the stage's zero was, and no seam shows it.
-    """
+def _different(
+    records: Sequence[FieldRecord], out: Path, reference: Path, profile: Profile, faults: Sequence[Fault]
+) -> list[tuple[FieldRecord, str]]:
+    """Tiles that do not show what the scan without faults has seen there, and how they differ."""
     before = _story(reference)
     assert before is not None
-    tiles: Mapping[tuple[int, int], FieldRecord] = {(each.row, each.col): each for each in before.records}
-    seen = [(record, tiles[record.row, record.col]) for record in records if (record.row, record.col) in tiles]
-    likenesses = [_Likeness.of(_light(out / here.tile), _light(reference / there.tile)) for here, there in seen]
-    shifts = [each.shift_px for each in likenesses if each.shift_px is not None]
-    common = np.median(shifts, axis=0) if shifts else np.zeros(2)
-    found = []
-    for (record, _), likeness in zip(seen, likenesses, strict=True):
-        if why := likeness.wrong(common):
-            found.append((record, f"{_where(record)}: {why}"))
-    return found
+    seen = Seen(before.records, reference, profile.camera)
+    aside = [
+        sign_um
+        for fault in faults
+        if isinstance(fault, LostSteps) and fault.axis != "z"
+        for sign_um in _lost(fault, profile)
+    ]
+    return [(record, f"{_where(record)}: {why}") for record, why in seen.wrong(records, out, aside)]
+
+
+def _lost(fault: LostSteps, profile: Profile) -> list[tuple[float, float]]:
+    """By how much (x, y) a slide may lie aside when steps were lost before its first tile, um: either way."""
+    um = fault.steps / profile.axes.of(fault.axis).steps_per_um
+    return [(side * um, 0.0) if fault.axis == "x" else (0.0, side * um) for side in (-1, 1)]
 
 
 def _where(record: FieldRecord) -> str:
     return f"row {record.row}, col {record.col}"
-
-
-@dataclass(frozen=True)
-class _Likeness:
-    """A tile against that of the same field in another scan.
-
-    :param brightness: over the other's; :param alike: correlation, 1 where there is nothing to tell it by.
-    :param shift_px: (right, down); None where they are not alike.
-    """
-
-    brightness: float
-    alike: float
-    shift_px: NDArray[np.float64] | None
-
-    @classmethod
-    def of(cls, tile: NDArray[np.float32], same: NDArray[np.float32]) -> _Likeness:
-        brightness = float(tile.mean() / same.mean())
-        try:
-            shift = shift_between(same, tile, (0.0, 0.0), 0.45 * min(tile.shape))
-        except ValueError:
-            return cls(brightness, 1.0, None)
-        is_alike = shift.likeness >= _ALIKE
-        return cls(brightness, shift.likeness, np.array([shift.right_px, shift.down_px]) if is_alike else None)
-
-    def wrong(self, common_px: NDArray[np.float64]) -> str:
-        """In what it differs; empty where it does not."""
-        if not 1 / _BRIGHTER <= self.brightness <= _BRIGHTER:
-            return f"{self.brightness:.2f} times as bright as it should be"
-        if self.alike < _ALIKE:
-            return f"does not show what is there: {self.alike:.2f} alike"
-        if self.shift_px is None:
-            return ""
-        right_px, down_px = self.shift_px - common_px
-        if max(abs(right_px), abs(down_px)) > _AWAY_PX:
-            return f"lies {right_px:+.0f}, {down_px:+.0f} px from where it should"
-        return ""
-
-
-def _light(path: Path) -> NDArray[np.float32]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L"), np.float32)
 
 
 def _quiet(step: str, share: float, seconds_left: float | None) -> None: ...

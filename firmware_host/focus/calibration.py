@@ -21,7 +21,7 @@ Images = NDArray[np.uint8]
 Code = NDArray[np.float32]
 
 _PLACES = 6
-_PATCHES_AT_ONCE = 160
+_PATCHES_AT_ONCE = 80
 MOST_VISITS = 2 * _PLACES
 CODE_DOF = 4.0  # a network learns codes from pairs this near to focus; those farther away only correct it
 _STAGE_DOF = 0.25  # by which a stage may miss the height of a pair

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firmware_host.quality import verdict
-from firmware_host.quality.memory import Direction, Remembered
-from firmware_host.quality.seams import Seam
+from firmware_host.quality.memory import Direction, Place, Remembered
+from firmware_host.quality.seams import CERTAIN_LIKENESS, Seam
 
-_LEAST_LIKENESS, _CERTAIN_LIKENESS = 0.35, 0.5
+_LEAST_LIKENESS = 0.35
 _MOST_FALL = 0.35  # of ln of fine detail: 0.1 and less between tiles in focus, 0.6 where one is 1 DoF off
 _MOST_FALL_AT_FIRST = 0.8  # real tiles that are sharper on one side differ by 0.45 in it, all alike
 
@@ -36,7 +36,7 @@ class Beside:
     @property
     def is_certain(self) -> bool:
         """Whether the neighbour is good, and shows what the tile shows."""
-        return self.tile.quality.is_good and is_certain(self.seam)
+        return self.tile.quality.is_good and self.seam.is_certain
 
     @property
     def fall(self) -> float:
@@ -61,9 +61,14 @@ class Joined:
     duller: Sequence[Beside] = ()
 
 
-def is_certain(seam: Seam) -> bool:
-    """Whether both show the same, or nothing to tell them apart by."""
-    return seam.likeness is None or seam.likeness >= _CERTAIN_LIKENESS
+def duller_of(first: Remembered, second: Remembered, seam: Seam) -> tuple[Place, float] | None:
+    """Which of two good tiles shows the same tissue less sharply than it may, and `Seam.sharpness` with it second.
+
+    :param seam: less what is usual.
+    """
+    if not seam.is_certain or seam.sharpness is None or abs(seam.sharpness) <= _MOST_FALL:
+        return None
+    return (first if seam.sharpness > 0 else second).place, -abs(seam.sharpness)
 
 
 def joined(beside: Sequence[Beside], most_px: float) -> Joined:
@@ -90,13 +95,17 @@ def beyond_limit(seam_sharpness: float | None) -> float:
 
 def _position(beside: Sequence[Beside], most_px: float) -> tuple[float | None, Sequence[tuple[str, str]]]:
     """(seam in px, what is wrong): one certain seam that is off is enough, unlike all of them only together."""
-    textured = [(each, each.seam.likeness) for each in beside if each.seam.likeness is not None]
+    textured = [
+        (each, each.seam.likeness)
+        for each in beside
+        if each.seam.likeness is not None and each.tile.quality.shows_what_is_there
+    ]
     if not textured:
         return None, ()
     certain = [
         (math.hypot(each.seam.right_px, each.seam.down_px), each)
         for each, likeness in textured
-        if likeness >= _CERTAIN_LIKENESS
+        if likeness >= CERTAIN_LIKENESS
     ]
     if certain:
         off_px, worst = max(certain, key=lambda each: each[0])

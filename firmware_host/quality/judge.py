@@ -9,7 +9,7 @@ on all four sides.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from firmware_host.quality.damage import damage, print_of
 from firmware_host.quality.defocus import defocus_dof, is_dust, sharpness_of, steepness_in_focus
 from firmware_host.quality.detail import Detail, DetailMeter, Light, light_of
 from firmware_host.quality.evenness import Evenness, evenness
-from firmware_host.quality.joining import Beside, is_certain, joined
+from firmware_host.quality.joining import Beside, duller_of, joined
 from firmware_host.quality.light import too_bright, too_dark
 from firmware_host.quality.memory import Direction, Memory, Place
 from firmware_host.quality.seams import REDUCED, Borders, Seam, borders_of, seam_between
@@ -91,6 +91,9 @@ class QualityJudge:
         if any(cause == verdict.BLURRED for cause, _ in blur):  # a blurred overlap lies anywhere
             reasons = [(cause, why) for cause, why in reasons if cause != verdict.POSITION_OFF]
         reasons += blur or self._height(place, shot.z_um)
+        blurred = self._found_before(place)
+        if not reasons:
+            blurred |= {each.place: -(each.seam.sharpness or 0.0) for each in joins.duller}
         return Quality(
             focus.sharpness,
             focus.defocus_dof,
@@ -101,7 +104,7 @@ class QualityJudge:
             tuple(_named(place, reasons)),
             focus.steepness,
             learnt,
-            () if reasons else self._blame(joins.duller),
+            self._blame(blurred),
         )
 
     def remember(self, place: Place, tile: Image, quality: Quality) -> None:
@@ -118,6 +121,7 @@ class QualityJudge:
             self._memory.add_seam(direction, seam)
         if steepness is not None:
             self._memory.add_steepness(steepness)
+        self._memory.settled()
 
     def _damage(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> list[tuple[str, str]]:
         again = [self._memory.repeats(print_of(each.image), place, each.z_um) for each in (*others, shot)]
@@ -126,26 +130,37 @@ class QualityJudge:
             return [(verdict.DAMAGED, why)]
         return [(verdict.REPEATED, "the camera delivered this frame before, elsewhere")] if again[-1] else []
 
-    def _blame(self, duller: Sequence[Beside]) -> tuple[tuple[int, int, float], ...]:
-        """These were kept as good, and are blurred: the tile, which is good, shows the same tissue more sharply."""
-        for each in duller:
-            self._memory.blame(each.place, Incident(verdict.BLURRED, "shown by the next tile"))
-        return tuple((*each.place, -(each.seam.sharpness or 0.0)) for each in duller)
+    def _seam(self, first: Place, first_borders: Borders, second: Place, second_borders: Borders) -> Seam | None:
+        right_px, down_px = self._camera.view_px(second.x_um - first.x_um, second.y_um - first.y_um)
+        return seam_between(first_borders, second_borders, right_px, down_px, self._fine_px)
+
+    def _found_before(self, place: Place) -> dict[tuple[int, int], float]:
+        """Once it is known how seams usually are: which tiles were taken for good before that, as `blurred`."""
+        found: dict[tuple[int, int], float] = {}
+        for direction in self._memory.settled():
+            usual = self._memory.usual(direction)
+            for first, second in self._memory.pairs(direction, place):
+                seam = self._seam(first.place, first.borders, second.place, second.borders)
+                if seam is not None and (duller := duller_of(first, second, seam.less(usual))) is not None:
+                    found[duller[0].row, duller[0].col] = duller[1]
+        return found
+
+    def _blame(self, blurred: Mapping[tuple[int, int], float]) -> tuple[tuple[int, int, float], ...]:
+        """These were kept as good, and are blurred: another tile, which is good, shows the same tissue more sharply."""
+        for place in blurred:
+            self._memory.blame(place, Incident(verdict.BLURRED, "shown by the tile beside it"))
+        return tuple((*place, sharpness) for place, sharpness in blurred.items())
 
     def _beside(self, place: Place, borders: Borders) -> tuple[list[Beside], tuple[tuple[Direction, Seam], ...]]:
         """The neighbours whose place is known, and the seams that tell what is usual."""
         found, learnt = [], []
         for direction, after, tile in self._memory.neighbours(place):
-            x_um, y_um = place.x_um - tile.place.x_um, place.y_um - tile.place.y_um
-            right, down = self._camera.view_px(x_um, y_um)
-            if after:
-                seam = seam_between(tile.borders, borders, right, down, self._fine_px)
-            else:
-                seam = seam_between(borders, tile.borders, -right, -down, self._fine_px)
+            here, there = (place, borders), (tile.place, tile.borders)
+            seam = self._seam(*there, *here) if after else self._seam(*here, *there)
             if seam is None:
                 continue
             usual = self._memory.usual(direction)
-            if tile.quality.is_good and is_certain(seam):
+            if tile.quality.is_good and seam.is_certain:
                 self._memory.add_seam(direction, seam)
                 learnt.append((direction, seam))
             # A neighbour in another light is told of by its own exposure: what follows it is in that light, too.

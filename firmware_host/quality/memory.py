@@ -15,7 +15,7 @@ from firmware_host.quality.verdict import Quality
 Direction = Literal["across", "down"]
 
 _USUAL_OF = 15
-_LEAST_FOR_USUAL = 3
+_LEAST_FOR_USUAL, _ENOUGH_FOR_USUAL = 3, 6  # from the second on, what was judged before is judged again
 _STEEPNESS_OF, _LEAST_FOR_STEEPNESS = 25, 4
 _NEAREST, _LEAST_NEAR = 8, 3
 _NEAR_COLUMNS = 4
@@ -55,6 +55,7 @@ class Memory:
     def __init__(self) -> None:
         self._tiles: dict[tuple[int, int], Remembered] = {}
         self._seams: dict[Direction, deque[Seam]] = {"across": deque(maxlen=_USUAL_OF), "down": deque(maxlen=_USUAL_OF)}
+        self._unsettled: set[Direction] = {"across", "down"}
         self._steepness: deque[float] = deque(maxlen=_STEEPNESS_OF)
         self._prints: OrderedDict[int, tuple[int, int, float]] = OrderedDict()
 
@@ -80,7 +81,7 @@ class Memory:
         self._tiles[place] = replace(tile, quality=replace(tile.quality, reasons=(*tile.quality.reasons, incident)))
 
     def neighbours(self, place: Place) -> list[tuple[Direction, bool, Remembered]]:
-        """Good tiles beside a field, and those that are only too dark or too bright.
+        """Tiles beside a field that show the light there: good ones, and those that are only too dark or blurred.
 
         In which direction, and whether the field comes after them in it.
         """
@@ -93,7 +94,7 @@ class Memory:
         )
         for direction, rows, columns in sides:
             tile = self._tiles.get((place.row + rows, place.col + columns))
-            if tile is not None and tile.quality.shows_what_is_there:
+            if tile is not None and tile.quality.shows_the_light:
                 found.append((direction, rows + columns < 0, tile))
         return found
 
@@ -114,6 +115,23 @@ class Memory:
         sharp = [seam.sharpness for seam in seams if seam.sharpness is not None]
         sharpness = statistics.median(sharp) if len(sharp) >= _LEAST_FOR_USUAL else None
         return Seam(right_px, down_px, None, brightness, sharpness)
+
+    def settled(self) -> list[Direction]:
+        """Directions in which it has become well known, since this was asked last, how sharp seams usually are."""
+        known = [
+            direction
+            for direction in sorted(self._unsettled)
+            if sum(seam.sharpness is not None for seam in self._seams[direction]) >= _ENOUGH_FOR_USUAL
+        ]
+        self._unsettled.difference_update(known)
+        return known
+
+    def pairs(self, direction: Direction, but: Place) -> list[tuple[Remembered, Remembered]]:
+        """Good tiles that follow each other in a direction. :param but: a field whose tile is about to be replaced."""
+        rows, columns = (0, 1) if direction == "across" else (1, 0)
+        good = {key: tile for key, tile in self._tiles.items() if tile.quality.is_good and key != (but.row, but.col)}
+        pairs = ((tile, good.get((row + rows, col + columns))) for (row, col), tile in good.items())
+        return [(first, second) for first, second in pairs if second is not None]
 
     def sharpness_near(self, place: Place) -> float | None:
         """The median sharpness of the nearest good tiles; None where there are fewer than three."""

@@ -21,6 +21,8 @@ _Kind = TypeVar("_Kind", Floats, Light)
 
 REDUCED = 2
 """Pixels of the camera to one of a border."""
+CERTAIN_LIKENESS = 0.5
+"""From there on two overlaps show the same."""
 _SLACK_PX = 16  # of a border at half resolution, beyond the overlap: what is not square to the stage
 _LEAST_SIDE_PX = 12  # of an overlap at half resolution
 _SLOW_PX = 12  # half the width, at half resolution, of the mean that is taken off
@@ -49,6 +51,11 @@ class Seam:
     likeness: float | None
     brightness: float
     sharpness: float | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether both show the same, or nothing to tell them apart by."""
+        return self.likeness is None or self.likeness >= CERTAIN_LIKENESS
 
     def less(self, usual: Seam) -> Seam:
         """What is not usual in this one."""
@@ -130,13 +137,14 @@ def seam_between(first: Borders, second: Borders, right_px: float, down_px: floa
     likeness, x, y = _climb(one, two, 0, 0)
     if likeness < _SURE:
         likeness, x, y = max((likeness, x, y), _climb(one, two, *_correlated(one, two)))
+    at = (x, y) if likeness >= CERTAIN_LIKENESS else (0, 0)  # else it is not known where, but near there
     x_part, y_part = (_vertex(one, two, x, y, step, likeness) for step in ((1, 0), (0, 1)))
     # Content that is found `x` farther right in the second than the stage says puts that tile `x` farther left.
     return Seam(
         right_px=REDUCED * (right - x - x_part) - right_px,
         down_px=REDUCED * (down - y - y_part) - down_px,
         likeness=likeness,
-        brightness=_brightness(*_overlap(before, after, x, y)),
+        brightness=_brightness(*_overlap(before, after, *at)),
         sharpness=_sharper(*_overlap(before, after, x, y), fine_px),
     )
 

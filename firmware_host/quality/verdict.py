@@ -18,6 +18,7 @@ BEYOND_MENDING = {NOT_JUDGED, UNEVEN}
 """What another take cannot help."""
 
 _SHOWS_WHAT_IS_THERE = {NOT_JUDGED, UNEVEN, HEIGHT_OFF, DARK, BRIGHT}
+_SHOWS_THE_LIGHT = {*_SHOWS_WHAT_IS_THERE, BLURRED}
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Quality:
     def shows_what_is_there(self) -> bool:
         """Whether others may be laid beside it: it is good, or in another light, or its focus is not as expected."""
         return _SHOWS_WHAT_IS_THERE.issuperset(self.causes)
+
+    @property
+    def shows_the_light(self) -> bool:
+        """Whether it lies where it should and is as bright as what is there, sharp or not."""
+        return _SHOWS_THE_LIGHT.issuperset(self.causes)
 
     @property
     def verdict(self) -> Verdict:

@@ -84,6 +84,15 @@ class PositionCheck:
             )
         return None
 
+    def is_elsewhere(self, records: Sequence[FieldRecord], known: Offset, beat: Callable[[], None]) -> bool:
+        """Whether the stage is not where it was when these fields were taken. Parameters as of `find`."""
+        telling = most_telling(records, self._folder)
+        for record in telling:
+            beat()
+            if (found := self._seen(record, known)) is not None:
+                return (found.x_um, found.y_um) != (0.0, 0.0)
+        return bool(telling)
+
     @property
     def _same_um(self) -> float:
         """Shifts below a step or two of the motors, or a pixel or two, are none."""

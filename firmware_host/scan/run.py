@@ -167,6 +167,7 @@ class Run:
             setup.method,
             setup.sweep,
             find_again,
+            lambda records: check.is_elsewhere(records, self._known, self._looking),
             lambda: light_now(self._scanner, setup.eye, setup.brightest),
         )
         scan = Scan(
@@ -184,9 +185,12 @@ class Run:
                 recall_tiles(judge, story, self._folder.path)
         return scan
 
+    def _looking(self) -> None:
+        self._attendance.told(POSITION, 0.0, None)
+
     def _moved(self, check: PositionCheck, records: Sequence[FieldRecord]) -> Offset:
         """By how much the stage's zero has moved since it was homed last, as saved tiles tell it."""
-        found = check.find(records, self._known, lambda: self._attendance.told(POSITION, 0.0, None))
+        found = check.find(records, self._known, self._looking)
         if found is None and records:
             warn("position: no saved tile has anything to tell it by; the scan goes on where the switches say")
         since = found or Offset()

@@ -19,7 +19,7 @@ from firmware_host.focus.surface import FocusSurface
 from firmware_host.hardware import Scanner
 from firmware_host.incidents import Incident, Note
 from firmware_host.quality.judge import Shot
-from firmware_host.quality.verdict import BRIGHT, DARK, POSITION_OFF
+from firmware_host.quality.verdict import BRIGHT, DARK, POSITION_OFF, SEAM_OFF
 from firmware_host.scan.entries import Story
 from firmware_host.scan.keeping import MISSED, Keeper, Place, Take, wants_again
 from firmware_host.scan.plan import Site
@@ -33,6 +33,7 @@ MOST_RETAKES = 2
 _LOST_FIELDS = 3  # in a row without focus: the height is lost
 _UNLIT_FIELDS = 4  # in succession in a row, too dark or too bright though taken three times
 SAME_LIGHT = 0.04  # of the level of a view, which noise and the stage change by some thousandths
+_LOOK_BACK_ROWS = 2  # a tile of these is looked at again: it is near
 _LOST_ROWS = 4  # in succession, in which the stage lost its place: something is wrong with it
 
 
@@ -52,12 +53,14 @@ class Ways:
     :param focus: a field, as usual; :param carefully: one that was not good twice.
     :param find_again: homes the stage, and says by how much its zero has moved since, given the fields that can be
         trusted.
+    :param is_elsewhere: whether the stage is no longer where it was when these fields were taken.
     :param light_now: how bright the lamp is, compared with when the survey was made.
     """
 
     focus: FocusMethod
     carefully: FocusMethod
     find_again: Callable[[Sequence[FieldRecord]], Offset]
+    is_elsewhere: Callable[[Sequence[FieldRecord]], bool]
     light_now: Callable[[], float]
 
 
@@ -249,7 +252,7 @@ class Scan:
     def _find_lost_place(self, row: Sequence[Site], since: Sequence[Site], progress: Callable[[Site], None]) -> None:
         """Where the stage has lost its place, or the height of the tissue: find both again, and take the rest anew."""
         records = [self._keeper.records[site.row, site.col] for site in row]
-        first = next((at for at, record in enumerate(records) if _is_off(record)), None)
+        first = self._first_elsewhere(row, since)
         if first is None and not _lost_height(records):
             self._lost_rows = 0
             return
@@ -270,6 +273,21 @@ class Scan:
         self._doubt(doubted)  # before anything else can go wrong
         self._offset = self._offset.plus(self._ways.find_again(self.records))
         self._take(doubted, progress)
+
+    def _first_elsewhere(self, row: Sequence[Site], since: Sequence[Site]) -> int | None:
+        """From which field of a row on the stage was not where it should be.
+
+        Where steps were lost by more than an overlap, nothing is left in common: then the stage looks at an earlier
+        tile again, as a bubble or a fold may be all that is wrong.
+        """
+        records = [self._keeper.records[site.row, site.col] for site in row]
+        first = next((at for at, record in enumerate(records) if _is_off(record)), None)
+        unlike = next((at for at, record in enumerate(records) if _joins_nothing(record)), None)
+        if unlike is None or (first is not None and first < unlike):
+            return first
+        doubted = {(site.row, site.col) for site in (*row[unlike:], *since)}
+        before = [record for record in self.records if (record.row, record.col) not in doubted]
+        return unlike if self._ways.is_elsewhere(before[-_LOOK_BACK_ROWS * len(row) :]) else first
 
     def _field(self, site: Site, method: FocusMethod) -> None:
         """All that is kept of it is in the coordinates of the first homing, z too."""
@@ -329,6 +347,10 @@ def _is_unlit(record: FieldRecord) -> bool:
 
 def _is_off(record: FieldRecord) -> bool:
     return POSITION_OFF in record.flags and record.retakes == 0
+
+
+def _joins_nothing(record: FieldRecord) -> bool:
+    return SEAM_OFF in record.flags and record.retakes == 0
 
 
 def _out_of_focus(record: FieldRecord) -> bool:

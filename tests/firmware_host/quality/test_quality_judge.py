@@ -289,6 +289,42 @@ def test_a_tile_that_passed_is_found_blurred_by_the_next_one() -> None:
     assert once_more.blurred == (), "nothing is laid beside it any more"
 
 
+def test_a_tile_beside_a_dark_and_blurred_one_is_told_to_be_dark() -> None:
+    """The lamp dimmed with that one: a tile laid beside nothing would begin a new level, and all after it follow."""
+    judge = QualityJudge(PROFILE)
+    for place, defocus_dof, change in ((site(0, 0), 0.0, None), (site(0, 1), 2.5, darker), (site(0, 2), 0.0, darker)):
+        taken = take(place, defocus_dof, defocus_dof - 2)
+        if change is not None:
+            taken = replace(taken, tile=change(taken.tile))
+        quality = taken.judged(judge)
+        judge.remember(place, taken.tile, quality)
+    assert quality.causes == (verdict.DARK,)
+
+
+def test_no_place_is_told_by_a_blurred_tile() -> None:
+    judge, blurred = QualityJudge(PROFILE), take(site(0, 0), 2.5, 0.5)
+    judge.remember(site(0, 0), blurred.tile, blurred.judged(judge))
+    quality = take(site(0, 1), 0.0, -2.0).judged(judge)
+    assert (quality.causes, quality.seam_px, quality.seam_sharpness) == ((), None, None)
+    assert quality.exposure == pytest.approx(1, abs=0.02)
+
+
+def test_what_passed_before_it_was_known_how_seams_are_is_judged_again() -> None:
+    """A tile that is a little blurred passes in the first row; the one that makes seams well known tells of it."""
+    judge = QualityJudge(PROFILE)
+    first, second = take(site(0, 0), 0.0, -2.0), take(site(0, 1), 1.25)
+    for taken in (first, second):
+        judge.remember(taken.place, taken.tile, Quality(None, None, None, None, None))
+    judge.learn(None, [("across", Seam(0, 0, 0.95, 1.0, 0.0))] * 4)
+    blamed = []
+    for place in (site(1, 0), site(1, 1), site(2, 0), site(2, 1)):
+        taken = take(place, 0.0, -2.0)
+        quality = taken.judged(judge)
+        judge.remember(place, taken.tile, quality)
+        blamed.append([place[:2] for place in quality.blurred])
+    assert blamed == [[], [], [], [(0, 1)]]
+
+
 def test_a_blurred_tile_blames_nobody(judge: QualityJudge) -> None:
     assert take(site(1, 1), 2.5, 0.5).judged(judge).blurred == ()
 

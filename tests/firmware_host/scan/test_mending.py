@@ -16,7 +16,7 @@ from firmware_host.errors import Cancelled, HardwareError
 from firmware_host.focus.result import FocusResult
 from firmware_host.incidents import Incident
 from firmware_host.profile import Profile, load_profile
-from firmware_host.quality.verdict import BRIGHT, DARK, NOT_JUDGED, POSITION_OFF, Quality
+from firmware_host.quality.verdict import BRIGHT, DARK, NOT_JUDGED, POSITION_OFF, SEAM_OFF, Quality
 from firmware_host.scan.entries import story_of
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.journal import read_journal
@@ -69,6 +69,8 @@ class Scene:
         self.said: list[Incident] = []
         self.pivots_um: list[float] = []
         self.homings: list[int] = []
+        self.elsewhere = False
+        self.looked_at: list[list[tuple[int, int]]] = []
         self.light = 1.0
         self.moved, self.homing_fails = Offset(), False
         self.judge = ScriptedJudge(script)
@@ -81,7 +83,8 @@ class Scene:
         clock = VirtualClock(work_ns={"write": 6_000_000})
         self._statuses = statuses or {}
         parts: Any = type("Parts", (), {"profile": profile, "clock": clock, "truth": None, "stage": Still()})()
-        ways = Ways(Focus(self, self.visits), Focus(self, self.careful), self.find_again, lambda: self.light)
+        methods = Focus(self, self.visits), Focus(self, self.careful)
+        ways = Ways(*methods, self.find_again, self.is_elsewhere, lambda: self.light)
         self.scan = Scan(parts, ways, self.keeper, self.said.append)
 
     def status_at(self, place: tuple[int, int]) -> str:
@@ -92,6 +95,10 @@ class Scene:
         if self.homing_fails:
             raise HardwareError("axis x: its limit switch did not close")
         return self.moved
+
+    def is_elsewhere(self, records: Any) -> bool:
+        self.looked_at.append([(each.row, each.col) for each in records])
+        return self.elsewhere
 
     def run(self) -> None:
         self.scan.run(self.sites, 50.0, lambda _: None)
@@ -274,6 +281,27 @@ def test_a_lost_place_is_found_and_all_since_is_taken_again(emulated: Profile, o
     assert scene.flags() == {}
     assert [each.cause for each in scene.said] == ["position lost"]
     assert len(scene.scan.records) == 12
+
+
+def test_where_nothing_is_in_common_an_earlier_tile_is_looked_at_again(emulated: Profile, out: Path) -> None:
+    """More steps were lost than an overlap: what follows joins, and would pass."""
+    scene = Scene(emulated, out, {(1, 2): [SEAM_OFF]})
+    scene.elsewhere = True
+    scene.run()
+    assert scene.looked_at == [[*((0, col) for col in range(4)), (1, 0), (1, 1)]]
+    assert scene.homings == [6]
+    assert scene.visits[8:13] == [(2, 0), (1, 2), (1, 3), (2, 0), (2, 1)]
+    assert scene.flags() == {}
+    assert [each.cause for each in scene.said] == ["position lost"]
+
+
+def test_a_bubble_in_row_after_row_does_not_home_the_stage(emulated: Profile, out: Path) -> None:
+    scene = Scene(emulated, out, {})
+    scene.sites = [Site(row, col, 100.0 * col, 100.0 * row) for row in range(9) for col in range(2)]
+    scene.judge.script = {(row, 1): [SEAM_OFF] * 9 for row in range(9)}
+    scene.run()
+    assert (len(scene.looked_at), scene.homings) == (9, [])
+    assert scene.flags() == {(row, 1): (SEAM_OFF,) for row in range(9)}
 
 
 def test_what_is_doubted_is_not_kept_when_the_place_is_not_found_again(emulated: Profile, out: Path) -> None:

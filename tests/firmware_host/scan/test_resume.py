@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from firmware_host.bundle import Bundle, find_bundle, read_bundle
+from firmware_host.bundle import Bundle
 from firmware_host.cancel import CancelToken
 from firmware_host.disk import LocalDisk
 from firmware_host.errors import HardwareError, UsageError
@@ -24,32 +24,9 @@ from firmware_host.scan.journal import read_journal
 from firmware_host.scan.plan import Region
 from firmware_host.scan.request import ScanRequest, ScanResult
 from firmware_host.scan.session import assemble_folder, resume_scan, run_scan
-from firmware_host.trust import trusted_keys
 from firmware_host.twin.emulation import Emulation
 
 REGION = Region(3850, 2850, 4150, 3150)
-
-
-@pytest.fixture(scope="module")
-def bundle(emulated: Profile) -> Bundle:
-    return read_bundle(find_bundle(emulated.bundle), trusted_keys())
-
-
-@pytest.fixture(scope="module")
-def profile(emulated: Profile) -> Profile:
-    """A small camera, short ways; a place looks the same whenever it is looked at."""
-    assert emulated.twin is not None
-    starts = {"x": -190.0, "y": -185.0, "z": -35.0}
-    axes = {
-        name: getattr(emulated.twin, name).model_copy(update={"start_um": start, "ring_um": 0.0})
-        for name, start in starts.items()
-    }
-    return emulated.model_copy(
-        update={
-            "camera": emulated.camera.model_copy(update={"width_px": 512, "height_px": 384}),
-            "twin": emulated.twin.model_copy(update={**axes, "repeatable": True}),
-        }
-    )
 
 
 class DyingDisk(LocalDisk):
