@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 SEED   ?= 1
+JOBS   ?= 2
 OUT    ?= scans/seed-$(SEED)
 
 .PHONY: scan test lint bench gpio-test model clean
@@ -13,7 +14,7 @@ scan: $(VENV)/.host                      ## scan an emulated slide; prints where
 	@$(BIN)/wsi-host scan --profile emulated --out $(OUT) --seed $(SEED) --compare-sweep
 
 test: $(VENV)/.development lint          ## lint, types and all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/.development
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -74,7 +74,8 @@ RESPONSES: dict[str, Response] = {
         "a warning; an error that names the lamp and tells how to go on",
     ),
     "position lost": Response(
-        "a tile's overlap lies elsewhere than its neighbours and the stage say",
+        "a tile's overlap lies elsewhere than its neighbours and the stage say; or it looks like none of theirs, and the "
+        "place of an earlier tile, looked at again, is not where it was",
         "homes the stage, finds its place again by saved tiles, takes the tiles since then again; stops safely when "
         "this happens in four rows in succession",
         "a warning; the stage's new zero in the report",
@@ -181,7 +182,7 @@ RESPONSES: dict[str, Response] = {
     ),
     "seam off": Response(
         "its overlap does not look like that of any neighbour",
-        "takes it again, then flags it",
+        "looks at an earlier tile again, as the stage may have lost its place; takes the field again, then flags it",
         "the field among the re-taken or the flagged ones",
     ),
     "position off": Response(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 @pytest.fixture(scope="session")
 def emulated() -> Profile:
     return load_profile("emulated")
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder for sockets, whose whole name may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="wsi-") as path:
+        yield Path(path)
 
 
 @pytest.fixture(scope="session")

@@ -59,8 +59,8 @@ class RunningScan:
 
 
 @pytest.fixture(autouse=True)
-def _folder_of_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "folders", lambda: [tmp_path / "wsi-scanner"])
+def _folder_of_sockets(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "folders", lambda: [short_path / "wsi-scanner"])
     monkeypatch.setattr(client, "_POLL_S", 0.01)
 
 
@@ -127,10 +127,9 @@ def test_a_paused_scan_can_be_stopped(scan: RunningScan) -> None:
 
 
 def test_of_two_scans_one_is_named(scan: RunningScan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address.os, "getpid", lambda: 999_999_999)
-    other = RunningScan(tmp_path / "slide-18", no_warning)
-    monkeypatch.undo()
-    monkeypatch.setattr(address, "folders", lambda: [tmp_path / "wsi-scanner"])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(address.os, "getpid", lambda: 999_999_999)
+        other = RunningScan(tmp_path / "slide-18", no_warning)
     try:
         several = run("pause")
         assert isinstance(several.exception, UsageError)

@@ -30,8 +30,8 @@ def desk(folder: str = "/scans/a") -> Desk:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "wsi-scanner"
+def folder(short_path: Path) -> Path:
+    path = short_path / "wsi-scanner"
     path.mkdir(mode=0o700)
     return path
 

@@ -138,7 +138,7 @@ def test_a_manager_that_does_not_read_holds_nothing_up(manager: Manager, tmp_pat
     ("usec", "pid", "seconds"),
     [
         ("120000000", None, 120.0),
-        ("120000000", str(os.getpid()), 120.0),
+        ("120000000", "own", 120.0),
         ("120000000", "1", None),  # another process is watched
         ("", None, None),
         ("0", None, None),
@@ -146,7 +146,7 @@ def test_a_manager_that_does_not_read_holds_nothing_up(manager: Manager, tmp_pat
     ],
 )
 def test_the_watchdog_is_that_of_this_process(usec: str, pid: str | None, seconds: float | None) -> None:
-    more = {} if pid is None else {"WATCHDOG_PID": pid}
+    more = {} if pid is None else {"WATCHDOG_PID": str(os.getpid()) if pid == "own" else pid}
     assert Heartbeat({"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": usec, **more}).watchdog_s == seconds
 
 
