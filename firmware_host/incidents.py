@@ -74,8 +74,8 @@ RESPONSES: dict[str, Response] = {
         "a warning; an error that names the lamp and tells how to go on",
     ),
     "position lost": Response(
-        "a tile's overlap lies elsewhere than its neighbours and the stage say; or it looks like none of theirs, and the "
-        "place of an earlier tile, looked at again, is not where it was",
+        "a tile's overlap lies elsewhere than its neighbours and the stage say; or it looks like none of theirs, "
+        "and the place of an earlier tile, looked at again, is not where it was",
         "homes the stage, finds its place again by saved tiles, takes the tiles since then again; stops safely when "
         "this happens in four rows in succession",
         "a warning; the stage's new zero in the report",
