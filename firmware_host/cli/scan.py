@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ from firmware_host.profile import Profile, load_profile
 from firmware_host.scan import longest
 from firmware_host.scan.assembly import ASSEMBLY
 from firmware_host.scan.entries import Method
-from firmware_host.scan.past import CHECKING, file_sha256, profile_in
+from firmware_host.scan.past import CHECKING, file_sha256, profile_in, unfinished_in
 from firmware_host.scan.plan import parse_region
 from firmware_host.scan.preparation import HOMING, NETWORK
 from firmware_host.scan.request import ScanRequest, ScanResult
@@ -39,7 +40,13 @@ _TILE_S = 60.0  # one that is read again
 
 def scan(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for the slide; must be new or empty, but for --resume.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the slide; must be new or empty, but for --resume.")
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Instead of --out: go on with the last scan in this folder, or begin one if it is done."),
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="A shipped profile's name, or a TOML file.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the scan in --out, with the settings that it was begun with.")
@@ -67,6 +74,7 @@ def scan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Scan a slide: find the tissue, focus and save every field, write slide.tiff, tiles.csv and report.html."""
+    out, resume = _folder(out, into, resume)
     cancel = CancelToken()
     stop_on_signals(cancel)
     settings: dict[str, Any] = {
@@ -134,6 +142,21 @@ def _run(work: Callable[[Tell], ScanResult], described: Profile, out: Path, as_j
     _print_result(result, out, time.monotonic() - began, as_json)
     if result.stopped is not None:
         raise result.stopped
+
+
+def _folder(out: Path | None, into: Path | None, resume: bool) -> tuple[Path, bool]:
+    """Where to scan, and whether to go on with what is there."""
+    if into is None:
+        if out is None:
+            raise UsageError("scan: --out is missing: a new folder for the slide; or --into, for one of many")
+        return out, resume
+    if out is not None or resume:
+        raise UsageError("scan: --into finds its folder itself; leave --out and --resume away")
+    unfinished = unfinished_in(into)
+    if unfinished is not None:
+        warn(f"scan: goes on with {unfinished}, which has not ended; for another slide give a new --out")
+        return unfinished, True
+    return into / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", False
 
 
 def _faulty_opener(script: Path) -> Callable[..., Scanner]:

@@ -18,6 +18,9 @@ from firmware_host.quality.verdict import BLURRED
 from firmware_host.scan.journal import Past
 from firmware_host.slide.record import FieldRecord
 
+ON_REQUEST = "on request"
+"""Why a scan was stopped: its user, or the system that shut down."""
+
 Method = Literal["two-shot", "sweep"]
 Um = Annotated[float, Field(allow_inf_nan=False, ge=-1e7, le=1e7)]
 _TILE = r"^tiles/r\d{3,6}_c\d{3,6}(_\d{1,2})?\.jpg$"

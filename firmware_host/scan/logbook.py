@@ -11,6 +11,7 @@ from typing import Any
 
 from firmware_host.errors import Cancelled, ScannerError
 from firmware_host.scan.disk_trouble import DiskTrouble
+from firmware_host.scan.entries import ON_REQUEST
 from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.past import file_sha256
 from firmware_host.scan.request import ScanRequest
@@ -62,7 +63,7 @@ class Logbook:
         if stopped is None:
             self.log("end", board=board)
             return
-        reason = "on request" if isinstance(stopped, Cancelled) else str(stopped)
+        reason = ON_REQUEST if isinstance(stopped, Cancelled) else str(stopped)
         self._folder.mention("stopped", reason=reason, board=board)
 
 

@@ -11,7 +11,7 @@ from firmware_host.bundle import Bundle, find_bundle, read_bundle
 from firmware_host.errors import UsageError
 from firmware_host.heartbeat import Tell
 from firmware_host.profile import Profile, load_profile, parse_profile
-from firmware_host.scan.entries import Begin, Story, story_of
+from firmware_host.scan.entries import ON_REQUEST, Begin, Story, story_of
 from firmware_host.scan.folder import JOURNAL, checksum
 from firmware_host.scan.journal import read_journal
 from firmware_host.scan.plan import Region
@@ -28,6 +28,21 @@ def profile_in(out: Path) -> Profile:
     if not past.entries:
         raise UsageError(f"output {out}: its scan was interrupted before it had begun; scan again without --resume")
     return parse_profile(story_of(past, out / JOURNAL).begin.profile, f"in {out / JOURNAL}")
+
+
+def unfinished_in(scans: Path) -> Path | None:
+    """The last scan in a folder of many, by name, if it can be gone on with; not one that was stopped on request.
+
+    :raises UsageError: its journal is damaged, or of another version.
+    """
+    last = max((each.parent for each in scans.glob(f"*/{JOURNAL}")), default=None)
+    if last is None:
+        return None
+    past = read_journal(last / JOURNAL)
+    if not past.of("prepared"):
+        return None
+    story = story_of(past, last / JOURNAL)
+    return None if story.ended or story.stopped == ON_REQUEST else last
 
 
 def request_of(story: Story, out: Path, asked: Mapping[str, Any]) -> ScanRequest:

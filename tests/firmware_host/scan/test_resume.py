@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from firmware_host.bundle import Bundle
 from firmware_host.cancel import CancelToken
+from firmware_host.cli import app
 from firmware_host.disk import LocalDisk
 from firmware_host.errors import HardwareError, UsageError
 from firmware_host.hardware import Scanner, over_emulation
 from firmware_host.motion.port import StagePort
 from firmware_host.profile import Profile
+from firmware_host.scan.folder import ScanFolder
 from firmware_host.scan.journal import read_journal
+from firmware_host.scan.past import unfinished_in
 from firmware_host.scan.plan import Region
 from firmware_host.scan.request import ScanRequest, ScanResult
 from firmware_host.scan.session import assemble_folder, resume_scan, run_scan
@@ -303,3 +307,50 @@ def test_a_journal_of_another_schema_is_refused(cut: Path) -> None:
     (cut / "journal").write_bytes(b"%08x %b\n%b" % (zlib.crc32(entry), entry, rest))
     with pytest.raises(UsageError, match="of schema 1, this software reads 3"):
         resume(cut)
+
+
+@pytest.mark.parametrize(
+    ("lines", "last", "goes_on"),
+    [
+        (1, None, False),
+        (2, None, True),
+        (4, None, True),
+        (4, ("stopped", {"reason": "axis x: its limit switch did not close", "board": ""}), True),
+        (4, ("stopped", {"reason": "on request", "board": ""}), False),
+        (4, ("end", {"board": ""}), False),
+    ],
+)
+def test_of_many_scans_the_last_one_is_gone_on_with_unless_it_was_done(
+    whole: Path, tmp_path: Path, lines: int, last: tuple[str, dict[str, str]] | None, goes_on: bool
+) -> None:
+    """One that had not found its fields has nothing to lose, and one that was stopped on request was given up."""
+    (tmp_path / "20260101T000000Z").mkdir()
+    (tmp_path / "20260101T000000Z" / "journal").write_bytes((whole / "journal").read_bytes()[:40])
+    folder = ScanFolder.new(tmp_path / "20260102T000000Z")
+    kept = (whole / "journal").read_bytes().splitlines(keepends=True)[:lines]
+    folder.release()
+    (folder.path / "journal").write_bytes(b"".join(kept))
+    if last is not None:
+        again = ScanFolder.continued(folder.path)
+        again.log(last[0], **last[1])
+        again.release()
+    assert unfinished_in(tmp_path) == (folder.path if goes_on else None)
+
+
+def test_a_service_goes_on_with_the_scan_that_was_cut_and_then_begins_another(cut: Path, whole: Path) -> None:
+    scans = cut.parent / "scans"
+    scans.mkdir()
+    cut.rename(scans / "20260101T000000Z")
+    done = CliRunner().invoke(app, ["scan", "--into", str(scans), "--no-control"])
+    assert done.exit_code == 0, done.output
+    assert "goes on with" in done.stderr
+    assert_like(scans / "20260101T000000Z", whole)
+    next_one = CliRunner().invoke(app, ["scan", "--into", str(scans)])
+    assert "--profile is missing" in str(next_one.exception)
+
+
+@pytest.mark.parametrize("arguments", [["--into", "scans", "--out", "one"], ["--into", "scans", "--resume"], []])
+def test_where_to_scan_is_said_once(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, ["scan", "--profile", "emulated", *arguments])
+    assert isinstance(done.exception, UsageError)
+    assert "--out" in str(done.exception)
