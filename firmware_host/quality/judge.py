@@ -130,7 +130,11 @@ class QualityJudge:
             return [(verdict.DAMAGED, why)]
         return [(verdict.REPEATED, "the camera delivered this frame before, elsewhere")] if again[-1] else []
 
-    def _seam(self, first: Place, first_borders: Borders, second: Place, second_borders: Borders) -> Seam | None:
+    def _seam(
+        self, first: Place, first_borders: Borders | None, second: Place, second_borders: Borders | None
+    ) -> Seam | None:
+        if first_borders is None or second_borders is None:
+            return None
         right_px, down_px = self._camera.view_px(second.x_um - first.x_um, second.y_um - first.y_um)
         return seam_between(first_borders, second_borders, right_px, down_px, self._fine_px)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -42,11 +42,11 @@ class Place(Protocol):
 
 @dataclass(frozen=True)
 class Remembered:
-    """A tile that was scanned before."""
+    """A tile that was scanned before. :param borders: None once nothing will be laid beside it any more."""
 
     place: Place
     quality: Quality
-    borders: Borders
+    borders: Borders | None
 
 
 class Memory:
@@ -62,13 +62,23 @@ class Memory:
     @property
     def nbytes(self) -> int:
         """Of the borders, which are nearly all of it."""
-        return sum(tile.borders.nbytes for tile in self._tiles.values())
+        return sum(tile.borders.nbytes for tile in self._tiles.values() if tile.borders is not None)
 
     def keep(self, place: Place, quality: Quality, borders: Borders) -> None:
-        """Keep a tile in place of what was kept of that field; rows that nothing new touches are forgotten."""
+        """Keep a tile in place of what was kept of that field; rows that nothing new touches are forgotten.
+
+        After the first field of a row the one before it is mended, and with it the one before that, of which only
+        figures are needed from then on.
+        """
         self._tiles[place.row, place.col] = Remembered(place, quality, borders)
-        oldest = max(row for row, _ in self._tiles) - ROWS + 1
-        self._tiles = {key: tile for key, tile in self._tiles.items() if key[0] >= oldest}
+        begun = Counter(row for row, _ in self._tiles)
+        newest = max(begun)
+        unmended = sorted(begun)[-2 if begun[newest] > 1 else -3 :]
+        self._tiles = {
+            key: tile if key[0] in unmended else replace(tile, borders=None)
+            for key, tile in self._tiles.items()
+            if key[0] > newest - ROWS
+        }
 
     def forget(self, places: Sequence[tuple[int, int]]) -> None:
         """Fields, (row, col), that are to be taken as if for the first time."""
@@ -94,7 +104,7 @@ class Memory:
         )
         for direction, rows, columns in sides:
             tile = self._tiles.get((place.row + rows, place.col + columns))
-            if tile is not None and tile.quality.shows_the_light:
+            if tile is not None and tile.borders is not None and tile.quality.shows_the_light:
                 found.append((direction, rows + columns < 0, tile))
         return found
 

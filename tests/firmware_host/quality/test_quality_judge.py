@@ -259,12 +259,12 @@ def test_a_forgotten_tile_is_no_neighbour_any_more(judge: QualityJudge) -> None:
     assert good().judged(judge).seam_px is None
 
 
-def test_memory_is_bounded_by_three_rows() -> None:
+def test_memory_is_bounded_by_two_rows() -> None:
     judge, tile = QualityJudge(PROFILE), good().tile
     for row in range(5):
         for col in range(4):
             judge.remember(site(row, col), tile, Quality(None, None, None, None, None))
-    assert judge.nbytes < 3 * 4 * 0.2 * tile.size / 3
+    assert judge.nbytes < 2 * 4 * 0.2 * tile.size / 3
 
 
 @pytest.mark.parametrize("defocus_dof", [-1.2, 1.2])

@@ -104,11 +104,20 @@ def test_a_picture_that_is_sharper_on_one_side_is_usual() -> None:
 
 
 def test_a_tile_of_the_row_above_that_is_taken_again_finds_its_neighbours() -> None:
-    """When the row after the next has begun, and without driving out any of its tiles."""
+    """When the row after the next has begun; and once that one goes on, only figures are kept of it."""
     memory = Memory()
-    for row, col in itertools.product(range(5), range(3)):
+
+    def keep(row: int, col: int) -> None:
         memory.keep(Site(row, col, col, row), Quality(None, None, None, None, None, 5.0), BORDERS)
-    memory.keep(Site(3, 1, 1, 3), Quality(None, None, None, None, None, 5.0), BORDERS)
-    beside = {(tile.place.row, tile.place.col) for _, _, tile in memory.neighbours(Site(3, 1, 1, 3))}
-    assert beside == {(2, 1), (3, 0), (3, 2), (4, 1)}
+
+    for row, col in itertools.product(range(5), range(3)):
+        keep(row, col)
+    for place in ((5, 0), (3, 1), (5, 0)):
+        keep(*place)
+        beside = {(tile.place.row, tile.place.col) for _, _, tile in memory.neighbours(Site(3, 1, 1, 3))}
+        assert beside == {(3, 0), (3, 2), (4, 1)}
+    keep(5, 1)
+    assert {tile.place.row for _, _, tile in memory.neighbours(Site(3, 1, 1, 3))} == {4}
+    assert memory.nbytes == (3 + 2) * BORDERS.nbytes
+    assert memory.height_near(Site(5, 2, 2, 5)) == 5.0
     assert memory.neighbours(Site(0, 1, 1, 0)) == [], "of older rows nothing is kept"
