@@ -20,11 +20,13 @@ _MOST_FALL_AT_FIRST = 0.8  # real tiles that are sharper on one side differ by 0
 class Beside:
     """A neighbour, and how the tile joins it.
 
-    :param seam: the tile is the second; less what is usual, :param usual_is_known: as far as that is known.
+    :param measured: the seam; :param seam: the same less what is usual, and with the tile as the second.
+    :param usual_is_known: how sharp seams usually are.
     """
 
     direction: Direction
     tile: Remembered
+    measured: Seam
     seam: Seam
     usual_is_known: bool
 

@@ -77,7 +77,7 @@ class QualityJudge:
         reasons = self._damage(place, raw, shot, others)
         if reasons:
             return Quality(None, None, None, None, None, shot.z_um, tuple(_named(place, reasons)))
-        beside, learnt = self._beside(place, borders_of(light, self._overlap))
+        beside = self._beside(place, borders_of(light, self._overlap))
         joins = joined(beside, self._most_seam_px)
         reasons = list(joins.position)
         for cause, why in (
@@ -91,6 +91,8 @@ class QualityJudge:
         if any(cause == verdict.BLURRED for cause, _ in blur):  # a blurred overlap lies anywhere
             reasons = [(cause, why) for cause, why in reasons if cause != verdict.POSITION_OFF]
         reasons += blur or self._height(place, shot.z_um)
+        is_lit = {verdict.DARK, verdict.BRIGHT}.isdisjoint(cause for cause, _ in reasons)
+        learnt = self._learnt(place, beside, is_lit)
         blurred = self._found_before(place)
         if not reasons:
             blurred |= {each.place: -(each.seam.sharpness or 0.0) for each in joins.duller}
@@ -155,24 +157,41 @@ class QualityJudge:
             self._memory.blame(place, Incident(verdict.BLURRED, "shown by the tile beside it"))
         return tuple((*place, sharpness) for place, sharpness in blurred.items())
 
-    def _beside(self, place: Place, borders: Borders) -> tuple[list[Beside], tuple[tuple[Direction, Seam], ...]]:
-        """The neighbours whose place is known, and the seams that tell what is usual."""
-        found, learnt = [], []
+    def _beside(self, place: Place, borders: Borders) -> list[Beside]:
+        """The neighbours whose place is known."""
+        found = []
         for direction, after, tile in self._memory.neighbours(place):
             here, there = (place, borders), (tile.place, tile.borders)
             seam = self._seam(*there, *here) if after else self._seam(*here, *there)
             if seam is None:
                 continue
             usual = self._memory.usual(direction)
-            if tile.quality.is_good and seam.is_certain:
-                self._memory.add_seam(direction, seam)
-                learnt.append((direction, seam))
             # A neighbour in another light is told of by its own exposure: what follows it is in that light, too.
-            against = 1.0 if tile.quality.is_good else tile.quality.exposure or 1.0
+            against = 1.0 if tile.quality.is_lit else tile.quality.exposure or 1.0
             own = seam.less(usual) if after else seam.less(usual).reversed
             own = replace(own, brightness=against * own.brightness)
-            found.append(Beside(direction, tile, own, usual.sharpness is not None))
-        return found, tuple(learnt)
+            found.append(Beside(direction, tile, seam, own, usual.sharpness is not None))
+        return found
+
+    def _learnt(self, place: Place, beside: Sequence[Beside], is_lit: bool) -> tuple[tuple[Direction, Seam], ...]:
+        """The seams that tell how seams usually are.
+
+        A lamp that has changed shows in one seam of a row, and no more if that is told once. Down it shows in all.
+        """
+        told_once = is_lit or self._memory.last(place) is None
+        learnt = tuple(
+            (each.direction, each.measured)
+            for each in beside
+            if each.measured.is_certain
+            and (
+                each.tile.quality.is_good and is_lit
+                if each.direction == "down"
+                else each.tile.quality.is_good_but_for_light and told_once
+            )
+        )
+        for direction, seam in learnt:
+            self._memory.add_seam(direction, seam)
+        return learnt
 
     def _focus(self, place: Place, raw: Light, shot: Shot, others: Sequence[Shot]) -> _Focus:
         tile, frames = self._details(raw, shot, others, self._meter.places(raw))

@@ -59,6 +59,16 @@ class Quality:
         return {NOT_JUDGED}.issuperset(self.causes)
 
     @property
+    def is_lit(self) -> bool:
+        """Whether it is as bright as it should be."""
+        return {DARK, BRIGHT}.isdisjoint(self.causes)
+
+    @property
+    def is_good_but_for_light(self) -> bool:
+        """Whether nothing but the light may be wrong with it."""
+        return {NOT_JUDGED, DARK, BRIGHT}.issuperset(self.causes)
+
+    @property
     def shows_what_is_there(self) -> bool:
         """Whether others may be laid beside it: it is good, or in another light, or its focus is not as expected."""
         return _SHOWS_WHAT_IS_THERE.issuperset(self.causes)

@@ -301,6 +301,42 @@ def test_a_tile_beside_a_dark_and_blurred_one_is_told_to_be_dark() -> None:
     assert quality.causes == (verdict.DARK,)
 
 
+def test_a_lamp_that_dims_is_never_taken_for_usual() -> None:
+    """All seams of a row tell of it, and those of each further take: tiles of the next row would pass as they are."""
+    judge = QualityJudge(PROFILE)
+    causes = []
+    for row, cols in ((0, (0, 1, 2, 3)), (1, (3, 2, 1, 0)), (2, (0, 1, 2, 3))):
+        for col in cols:
+            taken = take(site(row, col), 0.0, -2.0)
+            if row > 0:
+                taken = replace(taken, tile=darker(taken.tile))
+            for _ in range(1 + 2 * (row > 0)):
+                quality = taken.judged(judge)
+                judge.remember(taken.place, taken.tile, quality)
+                causes.append((row, quality.causes))
+    assert set(causes) == {(0, ()), (1, (verdict.DARK,)), (2, (verdict.DARK,))}
+
+
+def test_a_step_of_brightness_in_all_seams_is_the_scanners_own() -> None:
+    """Every tile is a tenth darker at its left than at its right: once the first row is taken anew, none is dark."""
+    judge = QualityJudge(PROFILE)
+    ramp = np.linspace(0.9, 1.0, PROFILE.camera.width_px)[None, :, None]
+
+    def row_of(row: int) -> list[tuple[str, ...]]:
+        causes = []
+        for col in range(4):
+            taken = take(site(row, col), 0.0, -2.0)
+            taken = replace(taken, tile=(taken.tile * ramp).astype(np.uint8))
+            quality = taken.judged(judge)
+            judge.remember(taken.place, taken.tile, quality)
+            causes.append(quality.causes)
+        return causes
+
+    assert row_of(0) == [(), *[(verdict.DARK,)] * 3]
+    judge.forget([(0, col) for col in range(4)])
+    assert [row_of(row) for row in range(3)] == [[()] * 4] * 3
+
+
 def test_no_place_is_told_by_a_blurred_tile() -> None:
     judge, blurred = QualityJudge(PROFILE), take(site(0, 0), 2.5, 0.5)
     judge.remember(site(0, 0), blurred.tile, blurred.judged(judge))
