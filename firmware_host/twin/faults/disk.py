@@ -18,7 +18,7 @@ _CODES: dict[type[DiskFault], int] = {DiskFull: errno.ENOSPC, DiskReadOnly: errn
 
 
 class FaultyDisk:
-    """A disk that fails as its script says; a write is a call of `write_whole` or of `append`.
+    """A disk that fails as its script says; a write is a call of `write_whole`, of `append`, or of `truncate`.
 
     Tiles are written beside the loop: which of the last few is the first one after a time is left to chance, the n-th
     write is the same each time.
@@ -37,23 +37,23 @@ class FaultyDisk:
     def append(self, path: Path, content: bytes) -> None:
         struck = self._struck()
         if struck is not None:
-            if isinstance(struck, DiskError):  # nor can what was written be cut off again
+            if isinstance(struck, DiskError):
                 self._disk.append(path, content[: len(content) // 2])
             raise _error(struck, path)
         self._disk.append(path, content)
 
     def truncate(self, path: Path, size: int) -> None:
-        for fault, onset in self._onsets:
-            if onset.in_force and not isinstance(fault, DiskFull):
-                raise _error(fault, path)
+        struck = self._struck(but=DiskFull)  # which gives back room
+        if struck is not None:
+            raise _error(struck, path)
         self._disk.truncate(path, size)
 
     def free_bytes(self, folder: Path) -> int:
         full = any(isinstance(fault, DiskFull) and onset.in_force for fault, onset in self._onsets)
         return 0 if full else self._disk.free_bytes(folder)
 
-    def _struck(self) -> DiskFault | None:
-        struck = [fault for fault, onset in self._onsets if onset.strikes()]
+    def _struck(self, but: type[DiskFault] | None = None) -> DiskFault | None:
+        struck = [fault for fault, onset in self._onsets if not (but and isinstance(fault, but)) and onset.strikes()]
         return struck[0] if struck else None
 
 

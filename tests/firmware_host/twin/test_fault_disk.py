@@ -10,6 +10,7 @@ import pytest
 from firmware_host.clock import VirtualClock
 from firmware_host.disk import LocalDisk
 from firmware_host.profile import load_profile
+from firmware_host.scan.journal import Journal, read_journal
 from firmware_host.twin.emulation import Emulation
 from firmware_host.twin.faults import disk
 from firmware_host.twin.faults.disk import FaultyDisk
@@ -90,6 +91,22 @@ def test_only_a_full_disk_still_cuts_files(tmp_path: Path, fault: DiskFault, cut
         with pytest.raises(OSError, match="journal"):
             where.truncate(tmp_path / "journal", 5)
     assert (tmp_path / "journal").read_bytes() == (b"whole" if cuts else b"whole torn")
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_an_error_of_a_few_writes_passes_when_a_journal_tries_again(tmp_path: Path, times: int) -> None:
+    """Each try first cuts off what the last one has left, which is a write like any other."""
+    where, _ = faulty(VirtualClock(), DiskError(at_count=2, times=times))
+    journal, refused = Journal(tmp_path / "journal", where), 0
+    for event in ("begin", "prepared"):
+        while True:
+            try:
+                journal.append(event)
+                break
+            except OSError:
+                refused += 1
+    assert refused == times
+    assert [entry.event for entry in read_journal(tmp_path / "journal").entries] == ["begin", "prepared"]
 
 
 def test_a_slow_disk_takes_the_scanners_time_for_its_time() -> None:
