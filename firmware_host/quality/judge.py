@@ -178,17 +178,15 @@ class QualityJudge:
 
         A lamp that has changed shows in one seam of a row, and no more if that is told once. Down it shows in all.
         """
-        told_once = is_lit or self._memory.last(place) is None
-        learnt = tuple(
-            (each.direction, each.measured)
-            for each in beside
-            if each.measured.is_certain
-            and (
-                each.tile.quality.is_good and is_lit
-                if each.direction == "down"
-                else each.tile.quality.is_good_but_for_light and told_once
-            )
-        )
+        is_first_take = self._memory.last(place) is None
+
+        def tells(each: Beside) -> bool:
+            neighbour = each.tile.quality
+            if each.direction == "down":
+                return is_lit and neighbour.is_good
+            return (is_lit or is_first_take) and neighbour.is_good_but_for_light
+
+        learnt = tuple((each.direction, each.measured) for each in beside if each.measured.is_certain and tells(each))
         for direction, seam in learnt:
             self._memory.add_seam(direction, seam)
         return learnt
