@@ -184,10 +184,10 @@ def _different(
     assert before is not None
     seen = Seen(before.records, reference, profile.camera)
     aside = [
-        sign_um
+        way_um
         for fault in faults
         if isinstance(fault, LostSteps) and fault.axis != "z"
-        for sign_um in _lost(fault, profile)
+        for way_um in _lost(fault, profile)
     ]
     return [(record, f"{_where(record)}: {why}") for record, why in seen.wrong(records, out, aside)]
 

@@ -188,7 +188,9 @@ def _first_problem(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{key} is not a known key ({', '.join(Settings.model_fields)})"
-    return f"{key}: {first['msg'].removeprefix('Value error, ').lower()}"
+    if first["type"] == "value_error":
+        return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{key}: {first['msg'].lower()}"
 
 
 def main() -> None:

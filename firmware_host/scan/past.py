@@ -31,11 +31,11 @@ def profile_in(out: Path) -> Profile:
 
 
 def unfinished_in(scans: Path) -> Path | None:
-    """The last scan in a folder of many, by name, if it can be gone on with; not one that was stopped on request.
+    """The last of the scans that are named by their time, if it can be gone on with; not one stopped on request.
 
     :raises UsageError: its journal is damaged, or of another version.
     """
-    last = max((each.parent for each in scans.glob(f"*/{JOURNAL}")), default=None)
+    last = max((each.parent for each in scans.glob(f"{'[0-9]' * 8}T{'[0-9]' * 6}Z/{JOURNAL}")), default=None)
     if last is None:
         return None
     past = read_journal(last / JOURNAL)

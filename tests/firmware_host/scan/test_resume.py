@@ -324,8 +324,9 @@ def test_of_many_scans_the_last_one_is_gone_on_with_unless_it_was_done(
     whole: Path, tmp_path: Path, lines: int, last: tuple[str, dict[str, str]] | None, goes_on: bool
 ) -> None:
     """One that had not found its fields has nothing to lose, and one that was stopped on request was given up."""
-    (tmp_path / "20260101T000000Z").mkdir()
-    (tmp_path / "20260101T000000Z" / "journal").write_bytes((whole / "journal").read_bytes()[:40])
+    for name in ("20260101T000000Z", "named-by-hand"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "journal").write_bytes((whole / "journal").read_bytes()[:40])
     folder = ScanFolder.new(tmp_path / "20260102T000000Z")
     kept = (whole / "journal").read_bytes().splitlines(keepends=True)[:lines]
     folder.release()
